@@ -1,0 +1,59 @@
+"""
+Field validators shared by the values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from cobranza_sdk.model._errors import InvalidValueError
+
+if TYPE_CHECKING:
+    from attrs import Attribute
+
+MAX_ID_LENGTH = 32
+
+
+def aware(instance: object, attribute: Attribute[Any], value: datetime | None) -> None:
+    """
+    Refuse a datetime without an offset: a naive one has no place on the clock.
+    """
+    if value is not None and value.tzinfo is None:
+        msg = f"{type(instance).__name__}.{attribute.name} needs a UTC offset: naive datetimes are refused"
+        raise InvalidValueError(msg)
+
+
+def not_blank(instance: object, attribute: Attribute[Any], value: str) -> None:
+    """
+    Refuse an empty or blank string.
+    """
+    if not value or not value.strip():
+        msg = f"{type(instance).__name__}.{attribute.name} may not be blank"
+        raise InvalidValueError(msg)
+
+
+def one_of(allowed: Iterable[str]) -> Any:
+    """
+    Build a validator that accepts only *allowed*.
+    """
+    choices = frozenset(allowed)
+
+    def check(instance: object, attribute: Attribute[Any], value: str) -> None:
+        if value not in choices:
+            msg = f"{type(instance).__name__}.{attribute.name} must be one of {', '.join(sorted(choices))}"
+            raise InvalidValueError(msg)
+
+    return check
+
+
+def opaque_id(instance: object, attribute: Attribute[Any], value: str | None) -> None:
+    """
+    Hold an id of ours to 1 to 32 printable ASCII characters without blanks.
+    """
+    if value is None:
+        return
+    if not (0 < len(value) <= MAX_ID_LENGTH and value.isascii() and value.isprintable() and " " not in value):
+        msg = f"{type(instance).__name__}.{attribute.name} must be 1 to 32 printable ASCII characters without blanks"
+        raise InvalidValueError(msg)

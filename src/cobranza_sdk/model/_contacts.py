@@ -1,0 +1,147 @@
+"""
+What the rules judge: a contact about to be made, and the ones before it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from attrs import field, frozen
+
+from cobranza_sdk.model._checks import aware, not_blank, one_of
+from cobranza_sdk.model._people import HOLDER_ROLES
+
+#: Family known to law, by channel.
+CHANNEL_FAMILIES: dict[str, str] = {
+    "whatsapp": "message",
+    "sms": "message",
+    "in_app": "message",
+    "email": "email",
+    "call": "call",
+    "letter": "letter",
+    "visit": "visit",
+}
+FAMILIES = ("call", "message", "email", "letter", "visit")
+STAGES = ("preventive", "administrative", "extrajudicial", "judicial")
+COLLECTORS = ("creditor", "agency", "buyer")
+SECTORS = ("financial", "any")
+CONSENTS = ("yes", "no", "opted_out")
+
+#: Outcomes that prove that nobody was reached. All others, and none at all, may have reached the person.
+NOT_REACHED = frozenset(
+    {
+        "no_answer",
+        "unanswered",
+        "busy",
+        "voicemail",
+        "delivered",
+        "failed",
+        "rejected",
+        "undelivered",
+        "bounced",
+        "not_sent",
+        "wrong_number",
+        "wrong_party",
+        "cancelled",
+    }
+)
+
+#: Outcomes that prove that no attempt was made at all: nothing left the house.
+NOT_ATTEMPTED = frozenset({"not_sent", "rejected", "cancelled"})
+
+
+@frozen(kw_only=True)
+class PastContact:
+    """
+    A contact that was made or attempted.
+
+    Attributes:
+        at: When, with offset.
+        channel: As in `Contact`.
+        direction: ``outbound``, or ``inbound`` when the debtor wrote or called.
+        outcome: ``answered``, ``read``, ``replied``, ``no_answer``, ``delivered``, ``failed`` …; None while it is
+            open. What is open or unknown counts as if the person had been reached.
+        outcome_at: When it was read or answered, or None when that is *at*.
+        creditor_id: Who wrote, or None when it is not known: it then counts for every creditor.
+        receivable_ids: The debts it was about; empty counts for all.
+        recipient: Role of who was addressed.
+        family: Family known to law; None takes it from *channel*.
+    """
+
+    at: datetime = field(validator=aware)
+    channel: str = field(validator=not_blank)
+    direction: str = field(default="outbound", validator=one_of(("outbound", "inbound")))
+    outcome: str | None = None
+    outcome_at: datetime | None = field(default=None, validator=aware)
+    creditor_id: str | None = None
+    receivable_ids: tuple[str, ...] = field(default=(), converter=tuple)
+    recipient: str = "debtor"
+    family: str | None = None
+
+    @property
+    def is_attempt(self) -> bool:
+        """
+        Whether something left the house: what every cap on attempts counts.
+        """
+        return self.direction == "outbound" and self.outcome not in NOT_ATTEMPTED
+
+    @property
+    def is_direct(self) -> bool:
+        """
+        Whether the person was, or may have been, reached: what caps on direct contacts count.
+        """
+        return self.direction == "outbound" and self.outcome not in NOT_REACHED
+
+
+@frozen(kw_only=True)
+class Contact:
+    """
+    One contact that somebody wants to make, with all that the rules may ask.
+
+    Every default is the strict one.
+
+    Attributes:
+        at: When, with offset.
+        channel: ``whatsapp``, ``sms``, ``email``, ``call``, ``letter``, ``visit``, ``in_app``, or a plugin's own.
+        country: ISO 3166-1 code of the debtor's place.
+        region: ISO 3166-2 code, or None.
+        recipient: Role of who holds the address, one of `HOLDER_ROLES`.
+        collector: Who asks: ``creditor``, ``agency`` or ``buyer``.
+        sector: ``financial`` for supervised lenders, else ``any``.
+        stage: ``preventive``, ``administrative``, ``extrajudicial`` or ``judicial``.
+        purpose: ``reminder``, ``demand``, ``offer``, ``identity``, ``confirm``, ``receipt``, ``information`` …
+        consent: What the person said about this channel: ``yes``, ``no`` (nothing on record) or ``opted_out``.
+        holder_confirmed: Whether the address is known to be that person's.
+        history: Contacts before this one, in any order; what lies after *at* is ignored.
+        timezones: All IANA zones the person may be in; empty takes them from country and region.
+        creditor_id: Who writes, or None.
+        debtor_id: Whom it concerns, or None.
+        receivable_ids: The debts it is about; empty stands for all.
+        content: The text to be sent, or None when it is not written yet.
+        flags: Facts that rules ask for by name, for example ``judicial_lookalike`` or ``discloses_nothing``.
+        family: Family known to law; None takes it from *channel*. A channel of no known family is denied.
+    """
+
+    at: datetime = field(validator=aware)
+    channel: str = field(validator=not_blank)
+    country: str = field(validator=not_blank)
+    region: str | None = None
+    recipient: str = field(default="unknown", validator=one_of(HOLDER_ROLES))
+    collector: str = field(default="agency", validator=one_of(COLLECTORS))
+    sector: str = field(default="financial", validator=one_of(SECTORS))
+    stage: str = field(default="administrative", validator=one_of(STAGES))
+    purpose: str = field(default="demand", validator=not_blank)
+    consent: str = field(default="no", validator=one_of(CONSENTS))
+    holder_confirmed: bool = False
+    history: tuple[PastContact, ...] = field(default=(), converter=tuple)
+    timezones: tuple[str, ...] = field(default=(), converter=tuple)
+    creditor_id: str | None = None
+    debtor_id: str | None = None
+    receivable_ids: tuple[str, ...] = field(default=(), converter=tuple)
+    content: str | None = field(default=None, repr=False)
+    flags: frozenset[str] = field(default=frozenset(), converter=frozenset)
+    family: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.family is None:
+            object.__setattr__(self, "family", CHANNEL_FAMILIES.get(self.channel))

@@ -1,0 +1,286 @@
+"""
+What goes to a channel and what comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from attrs import field, frozen
+
+from cobranza_sdk.model import Address, EventKind, Money
+from cobranza_sdk.model._checks import aware, not_blank, opaque_id
+from cobranza_sdk.spec._errors import ProviderError
+
+
+@frozen(kw_only=True)
+class Attachment:
+    """
+    A file that travels with a message.
+
+    Attributes:
+        filename: Name the debtor sees; no path.
+        content_type: MIME type.
+        content: The bytes.
+    """
+
+    filename: str = field(validator=not_blank)
+    content_type: str = field(validator=not_blank)
+    content: bytes = field(repr=False)
+
+
+@frozen(kw_only=True)
+class MessageTemplate:
+    """
+    A template that the vendor holds and has approved.
+
+    Attributes:
+        name: The vendor's name of it.
+        language: The vendor's language code, for example ``es_PE``.
+        parameters: Values of the body's variables, in order. Personal data: never printed.
+        buttons: Values of the buttons' variables, by position from 0.
+    """
+
+    name: str = field(validator=not_blank)
+    language: str = field(validator=not_blank)
+    parameters: tuple[str, ...] = field(default=(), converter=tuple, repr=False)
+    buttons: Mapping[int, str] = field(factory=dict, repr=False)
+
+
+@frozen(kw_only=True)
+class Action:
+    """
+    Something the debtor can tap.
+
+    Attributes:
+        id: Comes back in the reply.
+        title: What is shown.
+        url: Where it leads, or None for a reply.
+    """
+
+    id: str = field(validator=not_blank)
+    title: str = field(validator=not_blank)
+    url: str | None = None
+
+
+@frozen(kw_only=True)
+class OutboundMessage:
+    """
+    One message to one address. Rendered, judged and recorded: the channel only carries it.
+
+    Attributes:
+        attempt_id: Ours, at most 32 ASCII characters; the channel passes it on where the vendor echoes it.
+        channel: ``whatsapp``, ``sms``, ``email`` …
+        sender: From whom, as the account is configured, or None for the account's own.
+        to: To whom.
+        locale: BCP 47 tag of the text, for example ``es-PE``.
+        purpose: ``reminder``, ``identity`` …
+        subject: Subject line, or None where the channel has none.
+        text: Plain text; with a template, the same words for the record.
+        html: HTML of the same, or None.
+        template: The vendor's template to use, or None for free text.
+        attachments: Files.
+        actions: What can be tapped.
+        correlation: Shared by the attempts of one outreach.
+        idempotency_key: For vendors that honour one; the same for the same attempt.
+        callback_url: Where receipts are to go, or None.
+        not_after: End of the legal window: the vendor must not deliver later. None when there is no end.
+    """
+
+    attempt_id: str = field(validator=opaque_id)
+    channel: str
+    sender: str | None = None
+    to: Address
+    locale: str = "es"
+    purpose: str = "reminder"
+    subject: str | None = field(default=None, repr=False)
+    text: str = field(default="", repr=False)
+    html: str | None = field(default=None, repr=False)
+    template: MessageTemplate | None = None
+    attachments: tuple[Attachment, ...] = field(default=(), converter=tuple)
+    actions: tuple[Action, ...] = field(default=(), converter=tuple)
+    correlation: str | None = None
+    idempotency_key: str | None = None
+    callback_url: str | None = None
+    not_after: datetime | None = field(default=None, validator=aware)
+
+
+@frozen(kw_only=True)
+class Accepted:
+    """
+    The vendor took the message. Not yet: it arrived.
+
+    Attributes:
+        provider_message_id: The vendor's id. Never blank: without one, nothing was accepted.
+        status: The vendor's own word, or None.
+        segments: Billed parts (SMS), or None.
+    """
+
+    provider_message_id: str = field(validator=not_blank)
+    status: str | None = None
+    segments: int | None = None
+
+
+@frozen(kw_only=True)
+class AttemptRef:
+    """
+    An attempt whose outcome is not known, for `Channel.lookup`.
+
+    Attributes:
+        attempt_id: Ours.
+        to: Where it went.
+        sent_at: When the call began, aware UTC.
+        provider_message_id: The vendor's id when one is known.
+        text: What was sent, or None when it is no longer kept.
+    """
+
+    attempt_id: str = field(validator=opaque_id)
+    to: Address
+    sent_at: datetime = field(validator=aware)
+    provider_message_id: str | None = None
+    text: str | None = field(default=None, repr=False)
+
+
+@frozen(kw_only=True)
+class Found:
+    """
+    The vendor has the message.
+
+    Attributes:
+        provider_message_id: The vendor's id.
+        kind: What became of it.
+        occurred_at: When, aware UTC, or None when the vendor does not say.
+    """
+
+    provider_message_id: str = field(validator=not_blank)
+    kind: EventKind = EventKind.ACCEPTED
+    occurred_at: datetime | None = field(default=None, validator=aware)
+
+
+@frozen(kw_only=True)
+class Absent:
+    """
+    The vendor does not have the message. Believed only when said twice, at least 60 s apart.
+
+    Attributes:
+        checked_until: Up to which instant the vendor's list is complete, aware UTC.
+    """
+
+    checked_until: datetime = field(validator=aware)
+
+
+@frozen(kw_only=True)
+class Undetermined:
+    """
+    The vendor cannot tell.
+
+    Attributes:
+        reason: Why, without personal data.
+    """
+
+    reason: str = "no look-up"
+
+
+@frozen(kw_only=True)
+class Event:
+    """
+    What a provider reports.
+
+    Attributes:
+        kind: What happened. A status nobody knows is ``unknown``, with the vendor's word in *raw*.
+        key: Stable over redeliveries, unique in the account.
+        occurred_at: When, aware UTC.
+        account: The vendor's sender or account id; the core maps it.
+        provider_message_id: The vendor's id of the message concerned (for an inbound one: its own), or None.
+        attempt_id: Ours, when the vendor echoes it, or None.
+        address: Who wrote, or whom it concerns, or None.
+        text: What the debtor wrote or tapped, or None.
+        reply_to: The vendor's id of our message that was answered, or None.
+        error: Why it failed, or None.
+        money: Amount of a payment, or None.
+        reference: Reference of a payment or a template, or None.
+        raw: The vendor's own fields worth keeping, JSON-ready.
+    """
+
+    kind: EventKind = field(converter=EventKind)
+    key: str = field(validator=not_blank)
+    occurred_at: datetime = field(validator=aware)
+    account: str = field(validator=not_blank)
+    provider_message_id: str | None = None
+    attempt_id: str | None = None
+    address: Address | None = None
+    text: str | None = field(default=None, repr=False)
+    reply_to: str | None = None
+    error: ProviderError | None = None
+    money: Money | None = None
+    reference: str | None = None
+    raw: Mapping[str, object] = field(factory=dict, repr=False)
+
+
+@frozen(kw_only=True)
+class Health:
+    """
+    Whether a provider can work.
+
+    Attributes:
+        ok: True when its credentials work.
+        detail: What was found, without secrets.
+    """
+
+    ok: bool
+    detail: str = ""
+
+
+@frozen(kw_only=True)
+class InboundMessage:
+    """
+    What a debtor wrote, for reply interpreters.
+
+    Attributes:
+        channel: Where.
+        text: The words.
+        received_at: When, aware UTC.
+        locale: Language we write to this person in.
+        answers_identity: Whether it answers a message that asked who they are.
+    """
+
+    channel: str
+    text: str = field(repr=False)
+    received_at: datetime = field(validator=aware)
+    locale: str = "es"
+    answers_identity: bool = False
+
+
+@frozen(kw_only=True)
+class Interpretation:
+    """
+    What a reply means.
+
+    Attributes:
+        intent: ``opt_out``, ``wrong_number``, ``holder_confirmed``, ``paid``, ``dispute`` or ``other``.
+        confidence: 0 to 1.
+    """
+
+    intent: str
+    confidence: float = 1.0
+
+
+@frozen(kw_only=True)
+class PaymentLink:
+    """
+    An address at which a debtor can pay.
+
+    Attributes:
+        id: The vendor's id of it.
+        url: Where to pay.
+        reference: Ours, echoed when paid.
+        amount: What it asks for.
+        expires_at: When it stops working, aware UTC, or None.
+    """
+
+    id: str = field(validator=not_blank)
+    url: str = field(validator=not_blank)
+    reference: str = field(validator=not_blank)
+    amount: Money
+    expires_at: datetime | None = field(default=None, validator=aware)
