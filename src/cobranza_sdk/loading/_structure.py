@@ -26,7 +26,7 @@ from cobranza_sdk.spec import Secret
 
 T = TypeVar("T")
 
-_SECRET_FORM = 'a secret: {env = "VARIABLE"} or {file = "path"}'
+_HOW_SECRETS_LOOK = 'a secret: {env = "VARIABLE"} or {file = "path"}'
 _NAMES = {
     str: "text",
     int: "a whole number",
@@ -35,11 +35,11 @@ _NAMES = {
     dict: "a table",
     list: "a list",
     tuple: "a list",
-    Secret: _SECRET_FORM,
+    Secret: _HOW_SECRETS_LOOK,
 }
 
 
-class _Wrong(Exception):
+class _UnfitError(Exception):
     """
     A value that does not fit; the text says what was found and what is expected.
     """
@@ -66,7 +66,7 @@ def structure(
         return converter.structure(data, cls)
     except BaseValidationError as group:
         problems = list(_problems(group, path, cls))
-    except (_Wrong, InvalidValueError, ValueError, TypeError, KeyError) as error:
+    except (_UnfitError, InvalidValueError, ValueError, TypeError, KeyError) as error:
         problems = [f"{path or 'configuration'}: {_reason(error, cls)}"]
     raise ConfigurationError(problems)
 
@@ -88,7 +88,7 @@ def _strict(scalar: type) -> Callable[[Any, Any], Any]:
     def hook(value: Any, _: Any) -> Any:
         if type(value) is scalar or (scalar is float and type(value) is int):
             return value
-        raise _Wrong(_found(value, scalar))
+        raise _UnfitError(_found(value, scalar))
 
     return hook
 
@@ -104,7 +104,7 @@ def _is_tuple(kind: Any) -> bool:
 def _tuple_hook(converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
     def hook(value: Any, kind: Any) -> Any:
         if not isinstance(value, (list, tuple)):
-            raise _Wrong(_found(value, list))
+            raise _UnfitError(_found(value, list))
         members: Any = list[get_args(kind)[0]]  # type: ignore[misc]  # built at run time
         return tuple(converter.structure(list(value), members))
 
@@ -119,8 +119,8 @@ def _found(value: object, expected: type) -> str:
 def _secrets(value: Any, base: Path, *, plain: bool) -> tuple[Secret, ...]:
     if isinstance(value, (list, tuple)):
         if not value:
-            msg = f"found an empty list, expected {_SECRET_FORM}"
-            raise _Wrong(msg)
+            msg = f"found an empty list, expected {_HOW_SECRETS_LOOK}"
+            raise _UnfitError(msg)
         return tuple(_secret(item, base, plain=plain) for item in value)
     return (_secret(value, base, plain=plain),)
 
@@ -133,21 +133,21 @@ def _secret(value: Any, base: Path, *, plain: bool) -> Secret:
     if isinstance(value, str):
         if plain:
             return Secret(value)
-        msg = f"found plain text, expected {_SECRET_FORM}"
-        raise _Wrong(msg)
+        msg = f"found plain text, expected {_HOW_SECRETS_LOOK}"
+        raise _UnfitError(msg)
     if isinstance(value, Mapping) and len(value) == 1:
         ((kind, name),) = value.items()
         if kind == "env" and isinstance(name, str):
             return _from_environment(name)
         if kind == "file" and isinstance(name, str):
             return _from_file(base / name, name)
-    raise _Wrong(_found(value, Secret))
+    raise _UnfitError(_found(value, Secret))
 
 
 def _from_environment(name: str) -> Secret:
     if not os.environ.get(name):
         msg = f"environment variable {name} is not set, expected it to hold the secret"
-        raise _Wrong(msg)
+        raise _UnfitError(msg)
     return Secret(lambda: os.environ[name])
 
 
@@ -157,13 +157,13 @@ def _from_file(path: Path, name: str) -> Secret:
         text = path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         msg = f"file {name} cannot be read ({type(error).__name__}), expected it to hold the secret"
-        raise _Wrong(msg) from None
+        raise _UnfitError(msg) from None
     if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
         msg = f"file {name} may be read by others, expected mode 0600"
-        raise _Wrong(msg)
+        raise _UnfitError(msg)
     if not text:
         msg = f"file {name} is empty, expected it to hold the secret"
-        raise _Wrong(msg)
+        raise _UnfitError(msg)
     return Secret(lambda: path.read_text("utf-8").strip())
 
 
@@ -210,12 +210,12 @@ def _expected(cls: Any, name: str) -> str:
 
 def _describe(kind: Any) -> str:
     if _is_secret_tuple(kind):
-        return _SECRET_FORM
+        return _HOW_SECRETS_LOOK
     return _NAMES.get(get_origin(kind) or kind, "a table")
 
 
 def _reason(error: BaseException, cls: Any) -> str:
-    if isinstance(error, (_Wrong, InvalidValueError)):
+    if isinstance(error, (_UnfitError, InvalidValueError)):
         return str(error)
     if isinstance(error, (TypeError, AttributeError, cattrs.StructureHandlerNotFoundError)):
         return f"does not fit, expected {_describe(cls)}"

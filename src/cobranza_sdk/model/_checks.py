@@ -57,3 +57,20 @@ def opaque_id(instance: object, attribute: Attribute[Any], value: str | None) ->
     if not (0 < len(value) <= MAX_ID_LENGTH and value.isascii() and value.isprintable() and " " not in value):
         msg = f"{type(instance).__name__}.{attribute.name} must be 1 to 32 printable ASCII characters without blanks"
         raise InvalidValueError(msg)
+
+
+def texts(values: Iterable[str]) -> tuple[str, ...]:
+    """
+    Take several strings; one string alone is a slip, not a list of letters.
+    """
+    if isinstance(values, str):
+        msg = "found one text where a list of texts is expected"
+        raise InvalidValueError(msg)
+    return tuple(values)
+
+
+def text_set(values: Iterable[str]) -> frozenset[str]:
+    """
+    Take several strings, in no order.
+    """
+    return frozenset(texts(values))

@@ -4,11 +4,12 @@ What the rules judge: a contact about to be made, and the ones before it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from attrs import field, frozen
 
-from cobranza_sdk.model._checks import aware, not_blank, one_of
+from cobranza_sdk.model._checks import aware, not_blank, one_of, text_set, texts
 from cobranza_sdk.model._people import HOLDER_ROLES
 
 #: Family known to law, by channel.
@@ -74,7 +75,7 @@ class PastContact:
     outcome: str | None = None
     outcome_at: datetime | None = field(default=None, validator=aware)
     creditor_id: str | None = None
-    receivable_ids: tuple[str, ...] = field(default=(), converter=tuple)
+    receivable_ids: tuple[str, ...] = field(default=(), converter=texts)
     recipient: str = "debtor"
     family: str | None = None
 
@@ -91,6 +92,10 @@ class PastContact:
         Whether the person was, or may have been, reached: what caps on direct contacts count.
         """
         return self.direction == "outbound" and self.outcome not in NOT_REACHED
+
+
+def _pasts(values: Iterable[PastContact]) -> tuple[PastContact, ...]:
+    return tuple(values)
 
 
 @frozen(kw_only=True)
@@ -133,13 +138,13 @@ class Contact:
     purpose: str = field(default="demand", validator=not_blank)
     consent: str = field(default="no", validator=one_of(CONSENTS))
     holder_confirmed: bool = False
-    history: tuple[PastContact, ...] = field(default=(), converter=tuple)
-    timezones: tuple[str, ...] = field(default=(), converter=tuple)
+    history: tuple[PastContact, ...] = field(default=(), converter=_pasts)
+    timezones: tuple[str, ...] = field(default=(), converter=texts)
     creditor_id: str | None = None
     debtor_id: str | None = None
-    receivable_ids: tuple[str, ...] = field(default=(), converter=tuple)
+    receivable_ids: tuple[str, ...] = field(default=(), converter=texts)
     content: str | None = field(default=None, repr=False)
-    flags: frozenset[str] = field(default=frozenset(), converter=frozenset)
+    flags: frozenset[str] = field(default=frozenset(), converter=text_set)
     family: str | None = None
 
     def __attrs_post_init__(self) -> None:

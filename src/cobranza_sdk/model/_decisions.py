@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from cobranza_sdk.model._checks import aware, not_blank
+from cobranza_sdk.model._checks import aware, not_blank, texts
 from cobranza_sdk.model._states import Verdict
 
 LANGUAGES = ("es", "pt", "en")
@@ -44,7 +44,7 @@ class Finding:
     pack: str = field(validator=not_blank)
     not_before: datetime | None = field(default=None, validator=aware)
     not_after: datetime | None = field(default=None, validator=aware)
-    obligations: tuple[str, ...] = field(default=(), converter=tuple)
+    obligations: tuple[str, ...] = field(default=(), converter=texts)
     message: Mapping[str, str] = field(factory=dict)
     reading: str | None = None
     confidence: str | None = None

@@ -6,6 +6,7 @@ Names, documents and addresses stay out of every `repr`: only ids are printed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from attrs import field, frozen, validators
@@ -147,6 +148,14 @@ class Consent:
     source: str = "erp"
 
 
+def _points(values: Iterable[ContactPoint]) -> tuple[ContactPoint, ...]:
+    return tuple(values)
+
+
+def _consents(values: Iterable[Consent]) -> tuple[Consent, ...]:
+    return tuple(values)
+
+
 @frozen(kw_only=True)
 class Debtor:
     """
@@ -170,8 +179,8 @@ class Debtor:
     timezone: str | None = None
     language: str | None = None
     contact_points: tuple[ContactPoint, ...] = field(
-        default=(), converter=tuple, validator=validators.deep_iterable(validators.instance_of(ContactPoint))
+        default=(), converter=_points, validator=validators.deep_iterable(validators.instance_of(ContactPoint))
     )
     consents: tuple[Consent, ...] = field(
-        default=(), converter=tuple, validator=validators.deep_iterable(validators.instance_of(Consent))
+        default=(), converter=_consents, validator=validators.deep_iterable(validators.instance_of(Consent))
     )

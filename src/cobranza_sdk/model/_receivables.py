@@ -4,6 +4,7 @@ What is owed, what was paid, what was promised.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
 from attrs import field, frozen, validators
@@ -39,6 +40,10 @@ class Installment:
             raise InvalidValueError(msg)
 
 
+def _parts(values: Iterable[Installment]) -> tuple[Installment, ...]:
+    return tuple(values)
+
+
 @frozen(kw_only=True)
 class Receivable:
     """
@@ -61,7 +66,7 @@ class Receivable:
     document: str | None = None
     concept: str | None = None
     issued_on: date | None = None
-    installments: tuple[Installment, ...] = field(converter=tuple, validator=validators.min_len(1))
+    installments: tuple[Installment, ...] = field(converter=_parts, validator=validators.min_len(1))
     judicial: bool = False
 
     def __attrs_post_init__(self) -> None:

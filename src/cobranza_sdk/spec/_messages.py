@@ -4,13 +4,13 @@ What goes to a channel and what comes back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from attrs import field, frozen
 
 from cobranza_sdk.model import Address, EventKind, Money
-from cobranza_sdk.model._checks import aware, not_blank, opaque_id
+from cobranza_sdk.model._checks import aware, not_blank, opaque_id, texts
 from cobranza_sdk.spec._errors import ProviderError
 
 
@@ -44,7 +44,7 @@ class MessageTemplate:
 
     name: str = field(validator=not_blank)
     language: str = field(validator=not_blank)
-    parameters: tuple[str, ...] = field(default=(), converter=tuple, repr=False)
+    parameters: tuple[str, ...] = field(default=(), converter=texts, repr=False)
     buttons: Mapping[int, str] = field(factory=dict, repr=False)
 
 
@@ -62,6 +62,14 @@ class Action:
     id: str = field(validator=not_blank)
     title: str = field(validator=not_blank)
     url: str | None = None
+
+
+def _attachments(values: Iterable[Attachment]) -> tuple[Attachment, ...]:
+    return tuple(values)
+
+
+def _actions(values: Iterable[Action]) -> tuple[Action, ...]:
+    return tuple(values)
 
 
 @frozen(kw_only=True)
@@ -98,8 +106,8 @@ class OutboundMessage:
     text: str = field(default="", repr=False)
     html: str | None = field(default=None, repr=False)
     template: MessageTemplate | None = None
-    attachments: tuple[Attachment, ...] = field(default=(), converter=tuple)
-    actions: tuple[Action, ...] = field(default=(), converter=tuple)
+    attachments: tuple[Attachment, ...] = field(default=(), converter=_attachments)
+    actions: tuple[Action, ...] = field(default=(), converter=_actions)
     correlation: str | None = None
     idempotency_key: str | None = None
     callback_url: str | None = None

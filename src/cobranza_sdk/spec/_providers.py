@@ -5,9 +5,9 @@ The contract with providers: classes that the hooks name and the core builds.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from attrs import field, frozen, validators
 
@@ -23,7 +23,7 @@ from cobranza_sdk.model import (
     Payment,
     Receivable,
 )
-from cobranza_sdk.model._checks import not_blank, one_of
+from cobranza_sdk.model._checks import not_blank, one_of, text_set, texts
 from cobranza_sdk.spec._errors import UnsupportedCapabilityError, WebhookRejectedError
 from cobranza_sdk.spec._messages import (
     Absent,
@@ -94,7 +94,7 @@ class Provider(ABC):
         """
 
 
-class _Receives(ABC):
+class _Receives:
     """
     The half of a provider that takes webhooks. All of it is synchronous and does no I/O.
     """
@@ -140,8 +140,8 @@ class ChannelCapabilities:
     What a channel can do. The core refuses the rest before any I/O.
 
     Attributes:
-        channel: How law calls it: ``sms``, ``whatsapp``, ``email``, ``call``, ``letter``, ``visit``, ``in_app`` or an own
-            name.
+        channel: How law calls it: ``sms``, ``whatsapp``, ``email``, ``call``, ``letter``, ``visit``, ``in_app`` or an
+            own name.
         family: ``call``, ``message``, ``email``, ``letter`` or ``visit``: what rules of law speak of.
         schemes: Address schemes it reaches, in order of preference, for example ``("e164",)``.
         free_text: Whether it carries text that no vendor has approved.
@@ -163,7 +163,7 @@ class ChannelCapabilities:
 
     channel: str = field(validator=not_blank)
     family: str = field(validator=one_of(FAMILIES))
-    schemes: tuple[str, ...] = field(converter=tuple, validator=validators.min_len(1))
+    schemes: tuple[str, ...] = field(converter=texts, validator=validators.min_len(1))
     free_text: bool = True
     session_window: timedelta | None = None
     templates: bool = False
@@ -172,7 +172,7 @@ class ChannelCapabilities:
     attachments: bool = False
     attachment_bytes: int | None = None
     actions: bool = False
-    receipts: frozenset[str] = field(default=frozenset(), converter=frozenset)
+    receipts: frozenset[str] = field(default=frozenset(), converter=text_set)
     inbound: bool = False
     lookup: bool = False
     correlation: bool = False
@@ -231,6 +231,18 @@ class RejectedRecord:
     key: str | None = None
 
 
+#: What an ERP streams.
+Record = Debtor | Receivable | Payment
+
+
+def _records(values: Iterable[Record]) -> tuple[Record, ...]:
+    return tuple(values)
+
+
+def _rejections(values: Iterable[RejectedRecord]) -> tuple[RejectedRecord, ...]:
+    return tuple(values)
+
+
 @frozen(kw_only=True)
 class ErpBatch:
     """
@@ -245,10 +257,10 @@ class ErpBatch:
             is then closed as absent, not as paid.
     """
 
-    records: tuple[Debtor | Receivable | Payment, ...] = field(converter=tuple)
-    rejected: tuple[RejectedRecord, ...] = field(default=(), converter=tuple)
+    records: tuple[Record, ...] = field(converter=_records)
+    rejected: tuple[RejectedRecord, ...] = field(default=(), converter=_rejections)
     cursor: str | None = None
-    scope: tuple[str, ...] = field(default=(), converter=tuple)
+    scope: tuple[str, ...] = field(default=(), converter=texts)
     complete: bool = False
 
 
@@ -306,7 +318,7 @@ class PaymentCapabilities:
         idempotency_window: How long it honours an idempotency key, or None.
     """
 
-    currencies: frozenset[str] = field(converter=frozenset)
+    currencies: frozenset[str] = field(converter=text_set)
     cancel: bool = False
     idempotency_window: timedelta | None = None
 
@@ -394,16 +406,23 @@ class CompliancePack:
 
     Args:
         name: Unique, for example ``pe``.
-        text: The TOML.
+        text: The TOML, or a function that reads it when it is first needed.
         origin: File or resource it came from, for messages.
     """
 
-    __slots__ = ("name", "origin", "text")
+    __slots__ = ("_text", "name", "origin")
 
-    def __init__(self, name: str, text: str, *, origin: str = "<pack>") -> None:
+    def __init__(self, name: str, text: str | Callable[[], str], *, origin: str = "<pack>") -> None:
         self.name = name
-        self.text = text
+        self._text = text
         self.origin = origin
+
+    @property
+    def text(self) -> str:
+        """
+        The TOML; read now when a function was given.
+        """
+        return self._text() if callable(self._text) else self._text
 
     def __repr__(self) -> str:
         return f"CompliancePack({self.name!r}, origin={self.origin!r})"
@@ -415,16 +434,23 @@ class TemplateCatalogue:
 
     Args:
         name: Unique, for example ``latam``.
-        text: The TOML.
+        text: The TOML, or a function that reads it when it is first needed.
         origin: File or resource it came from, for messages.
     """
 
-    __slots__ = ("name", "origin", "text")
+    __slots__ = ("_text", "name", "origin")
 
-    def __init__(self, name: str, text: str, *, origin: str = "<catalogue>") -> None:
+    def __init__(self, name: str, text: str | Callable[[], str], *, origin: str = "<catalogue>") -> None:
         self.name = name
-        self.text = text
+        self._text = text
         self.origin = origin
+
+    @property
+    def text(self) -> str:
+        """
+        The TOML; read now when a function was given.
+        """
+        return self._text() if callable(self._text) else self._text
 
     def __repr__(self) -> str:
         return f"TemplateCatalogue({self.name!r}, origin={self.origin!r})"
@@ -523,7 +549,7 @@ class Sandbox(ABC):
         """
         return None
 
-    def __enter__(self) -> Sandbox:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

@@ -1,0 +1,29 @@
+"""
+Decides whether a contact may be made, when, and why. Pure: reads no clock, no file, no network.
+"""
+
+from __future__ import annotations
+
+from cobranza_sdk.compliance._calendar import zone
+from cobranza_sdk.compliance._cases import Case, case_result, read_cases
+from cobranza_sdk.compliance._decide import Decider, house_finding
+from cobranza_sdk.compliance._errors import CasesError, PackError
+from cobranza_sdk.compliance._pack import CountryData, Pack, Rule, parse_pack
+from cobranza_sdk.compliance._rules import DISCLOSE_NOTHING, DISCLOSES_NOTHING
+
+__all__ = [
+    "DISCLOSES_NOTHING",
+    "DISCLOSE_NOTHING",
+    "Case",
+    "CasesError",
+    "CountryData",
+    "Decider",
+    "Pack",
+    "PackError",
+    "Rule",
+    "case_result",
+    "house_finding",
+    "parse_pack",
+    "read_cases",
+    "zone",
+]

@@ -1,0 +1,123 @@
+"""
+Clocks and calendars: zones, holidays, and windows as sorted instants.
+
+Instants are whole epoch seconds; a day is a date where the debtor is.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cobranza_sdk.compliance._pack import HolidayData
+
+_FIRST_YEAR = 1990
+
+
+@lru_cache(maxsize=256)
+def zone(name: str) -> ZoneInfo | None:
+    """
+    The IANA zone *name*, or None when there is none.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def local_date(epoch: int, tz: ZoneInfo) -> date:
+    """
+    The date in *tz* at *epoch*.
+    """
+    return datetime.fromtimestamp(epoch, tz).date()
+
+
+def day_start(day: date, tz: ZoneInfo) -> int:
+    """
+    Epoch second at which *day* begins in *tz*: its first existing instant, also where midnight is skipped.
+    """
+    return _instant(day, 0, tz)
+
+
+def _instant(day: date, minute: int, tz: ZoneInfo) -> int:
+    # A wall time that a change skips is read with the offset before it (fold=0): that is at or after the gap.
+    wall = datetime(day.year, day.month, day.day, tzinfo=tz) + timedelta(minutes=minute)
+    return int(wall.astimezone(UTC).timestamp())
+
+
+def ceil_minute(epoch: float) -> int:
+    """
+    The first whole minute at or after *epoch*.
+    """
+    return int(-(-epoch // 60) * 60)
+
+
+@lru_cache(maxsize=512)
+def holidays_of(data: HolidayData, year: int) -> frozenset[date]:
+    """
+    Holidays of one year, national ones only.
+    """
+    import holidays
+
+    # A fixed language: names would follow the machine's otherwise. Only the dates are kept.
+    found = holidays.country_holidays(data.calendar, years=year, language="en_US")
+    return frozenset(found) - data.remove | {day for day in data.add if day.year == year}
+
+
+class WindowTable:
+    """
+    Open stretches of one weekly window in one zone, as sorted instants, made year by year when asked for.
+
+    Args:
+        hours: By weekday from Monday, pairs of minutes ``(open, close)``; close is excluded.
+        tz: The debtor's zone.
+        holidays: Days that are closed altogether, or None when holidays are as other days.
+    """
+
+    def __init__(
+        self, hours: tuple[tuple[tuple[int, int], ...], ...], tz: ZoneInfo, holidays: HolidayData | None
+    ) -> None:
+        self._hours, self._tz, self._holidays = hours, tz, holidays
+        self._years = (0, -1)
+        self._opens: list[int] = []
+        self._closes: list[int] = []
+
+    def at(self, epoch: int) -> tuple[bool, int | None]:
+        """
+        Whether the window is open at *epoch*, and until when, or when it opens next.
+
+        None for the next opening when the calendar ends before it.
+        """
+        year = max(_FIRST_YEAR, local_date(epoch, self._tz).year)
+        if not self._years[0] < year < self._years[1]:
+            self._extend(year)
+        index = bisect_right(self._opens, epoch) - 1
+        if index >= 0 and epoch < self._closes[index]:
+            return True, self._closes[index]
+        following = self._opens[index + 1] if index + 1 < len(self._opens) else None
+        return False, following
+
+    def _extend(self, year: int) -> None:
+        first, last = year - 1, year + 2
+        if self._years[1] >= self._years[0]:
+            first, last = min(first, self._years[0]), max(last, self._years[1])
+        spans = [span for y in range(first, last + 1) for span in self._spans(y)]
+        self._opens = [opening for opening, _ in spans]
+        self._closes = [closing for _, closing in spans]
+        self._years = (first, last)
+
+    def _spans(self, year: int) -> list[tuple[int, int]]:
+        if self._holidays is not None and year > self._holidays.through:
+            return []
+        closed = holidays_of(self._holidays, year) if self._holidays is not None else frozenset()
+        day, spans = date(year, 1, 1), []
+        while day.year == year:
+            if day not in closed:
+                for opening, closing in self._hours[day.weekday()]:
+                    span = _instant(day, opening, self._tz), _instant(day, closing, self._tz)
+                    if span[0] < span[1]:
+                        spans.append(span)
+            day += timedelta(days=1)
+        return spans

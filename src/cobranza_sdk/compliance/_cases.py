@@ -1,0 +1,158 @@
+"""
+Cases for ``cobranza decide --cases``: a CSV of contacts, a row each.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from attrs import evolve, frozen
+
+from cobranza_sdk.compliance._calendar import zone
+from cobranza_sdk.compliance._decide import Decider
+from cobranza_sdk.compliance._errors import CasesError
+from cobranza_sdk.model import Contact, Decision, InvalidValueError, PastContact
+
+COLUMNS = (
+    "case_id",
+    "country",
+    "region",
+    "at",
+    "channel",
+    "stage",
+    "recipient",
+    "collector",
+    "sector",
+    "consent",
+    "contacts",
+    "purpose",
+    "flags",
+)
+_NEEDED = ("at", "channel", "country")
+_DEFAULTED = ("stage", "recipient", "collector", "sector", "consent", "purpose")
+_PAST = re.compile(
+    r"(?P<channel>[^@;]+)@(?P<at>\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d))"
+    r"(?::(?P<outcome>[A-Za-z_]+))?"
+)
+#: Stands for "no zone of the country fits": an IANA name that cannot exist, so the contact is denied.
+_NO_ZONE = "none/none"
+
+
+@frozen(kw_only=True)
+class Case:
+    """
+    One row.
+
+    Attributes:
+        case_id: As written, or the row's number.
+        contact: What it describes.
+    """
+
+    case_id: str
+    contact: Contact
+
+
+def read_cases(lines: Iterable[str], decider: Decider) -> Iterator[Case]:
+    """
+    Read cases, one at a time. Unknown columns are ignored; missing and blank ones take the defaults of `Contact`.
+
+    A recipient other than ``unknown`` counts as confirmed. With a blank region the offset of ``at`` narrows the zones
+    to those of the country that have it at that instant.
+
+    Raises:
+        CasesError: Naming line, column and what is expected.
+    """
+    reader = csv.DictReader(lines, strict=True)
+    try:
+        header = [(name or "").strip().lstrip("\ufeff") for name in reader.fieldnames or ()]
+        missing = [name for name in _NEEDED if name not in header]
+        if missing:
+            msg = f"line 1: column {missing[0]} is missing, expected at least {', '.join(_NEEDED)}"
+            raise CasesError(msg)
+        reader.fieldnames = header
+        for number, row in enumerate(reader, start=1):
+            yield _case({key: (value or "").strip() for key, value in row.items() if key}, number, reader, decider)
+    except csv.Error as error:
+        msg = f"line {reader.line_num}: is no CSV: {error}"
+        raise CasesError(msg) from error
+
+
+def _case(row: Mapping[str, str], number: int, reader: Any, decider: Decider) -> Case:
+    where = f"line {reader.line_num}"
+    fields: dict[str, Any] = {name: row[name] for name in _DEFAULTED if row.get(name)}
+    try:
+        contact = Contact(
+            at=_instant(row["at"], f"{where}: at"),
+            channel=_needed(row, "channel", where),
+            country=_needed(row, "country", where),
+            region=row.get("region") or None,
+            holder_confirmed=row.get("recipient", "") not in ("", "unknown"),
+            history=tuple(_history(row.get("contacts", ""), where)),
+            flags=frozenset(flag for flag in re.split(r"[;,| ]+", row.get("flags", "")) if flag),
+            **fields,
+        )
+    except InvalidValueError as error:
+        msg = f"{where}: {error}"
+        raise CasesError(msg) from error
+    if contact.region is None:
+        contact = evolve(contact, timezones=_narrowed(contact, decider))
+    return Case(case_id=row.get("case_id") or str(number), contact=contact)
+
+
+def _needed(row: Mapping[str, str], name: str, where: str) -> str:
+    if not row.get(name):
+        msg = f"{where}: {name} is blank, expected a value"
+        raise CasesError(msg)
+    return row[name]
+
+
+def _instant(text: str, where: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        msg = f"{where}: found {text[:40] or 'nothing'}, expected ISO 8601 with an offset: 2026-05-15T18:59:00-05:00"
+        raise CasesError(msg)
+    return at
+
+
+def _history(text: str, where: str) -> Iterator[PastContact]:
+    for part in filter(None, (part.strip() for part in text.split(";"))):
+        match = _PAST.fullmatch(part)
+        if not match:
+            msg = f"{where}: contacts: found {part[:60]}, expected channel@ISO or channel@ISO:outcome, joined by ;"
+            raise CasesError(msg)
+        yield PastContact(
+            at=_instant(match["at"], f"{where}: contacts"), channel=match["channel"].strip(), outcome=match["outcome"]
+        )
+
+
+def _narrowed(contact: Contact, decider: Decider) -> tuple[str, ...]:
+    """
+    Zones of the country whose offset at that instant is the one that was written.
+    """
+    offset = contact.at.utcoffset() or timedelta()
+    fitting = []
+    for name in decider.zones_of(contact):
+        tz = zone(name)
+        if tz is not None and contact.at.astimezone(tz).utcoffset() == offset:
+            fitting.append(name)
+    return tuple(fitting) or (_NO_ZONE,)
+
+
+def case_result(case: Case, decision: Decision) -> dict[str, Any]:
+    """
+    What ``--json`` prints of one case.
+    """
+    result = decision.to_dict()
+    return {
+        "case_id": case.case_id,
+        "verdict": result["verdict"],
+        "not_before": result["not_before"],
+        "findings": result["findings"],
+    }

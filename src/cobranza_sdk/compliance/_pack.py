@@ -1,0 +1,540 @@
+"""
+Country packs as data: from TOML to rules whose every field was checked.
+
+The format, field by field, is in the reference under "Pack format".
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from typing import Any, TypeVar
+
+from attrs import evolve, field, frozen
+
+from cobranza_sdk.compliance._errors import PackError
+from cobranza_sdk.model import COLLECTORS, FAMILIES, HOLDER_ROLES, LANGUAGES, SECTORS, STAGES
+
+T = TypeVar("T")
+
+FORMAT = 1
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+KINDS = ("window", "cap", "gap", "channel_exclusivity", "third_party", "consent", "forbid")
+DAY_MINUTES = 24 * 60
+
+_COMMON = {
+    "id",
+    "kind",
+    "like",
+    "norm",
+    "article",
+    "families",
+    "channels",
+    "stages",
+    "purposes",
+    "collectors",
+    "sector",
+    "regions",
+    "flags",
+    "unless_flags",
+    "reading",
+    "confidence",
+    "effective_from",
+    "effective_to",
+    "message",
+}
+_OWN: dict[str, set[str]] = {
+    "window": {"hours", "holidays"},
+    "cap": {"limit", "period", "counts", "per"},
+    "gap": {"period", "counts", "per"},
+    "channel_exclusivity": {"period", "per"},
+    "third_party": {"recipients", "when_unknown"},
+    "consent": set(),
+    "forbid": set(),
+}
+_HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|(24):(00))", re.ASCII)
+_PERIOD = re.compile(r"([1-9]\d{0,3}) (days?|hours?)", re.ASCII)
+_RULE_ID = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+", re.ASCII)
+
+
+@frozen
+class Selection:
+    """
+    Some names, or all but some.
+    """
+
+    names: frozenset[str]
+    excluded: bool = False
+
+    def __contains__(self, name: object) -> bool:
+        return (name in self.names) != self.excluded
+
+
+EVERYTHING = Selection(frozenset(), excluded=True)
+
+
+@frozen(kw_only=True)
+class Period:
+    """
+    A stretch of time that a rule counts in.
+
+    Attributes:
+        calendar: ``day`` or ``week`` (Monday to Sunday) by the debtor's clock, or None when it rolls.
+        seconds: Length of a rolling period, else 0.
+    """
+
+    calendar: str | None = None
+    seconds: int = 0
+
+
+@frozen(kw_only=True)
+class Norm:
+    """
+    A law, decree or policy, and where it was read.
+    """
+
+    title: str
+    source: str
+    read_on: date
+    effective_from: date
+    effective_to: date | None = None
+
+
+@frozen(kw_only=True)
+class Rule:
+    """
+    One rule as the pack says it.
+
+    Attributes that a kind does not use keep their defaults.
+    """
+
+    id: str
+    kind: str
+    citation: str
+    source: str
+    confidence: str
+    reading: str | None
+    effective_from: date
+    effective_to: date | None
+    message: Mapping[str, str]
+    families: Selection = EVERYTHING
+    channels: Selection = EVERYTHING
+    stages: Selection = EVERYTHING
+    purposes: Selection = EVERYTHING
+    collectors: Selection = EVERYTHING
+    sector: str = "any"
+    regions: Selection = EVERYTHING
+    flags: frozenset[str] = frozenset()
+    unless_flags: frozenset[str] = frozenset()
+    hours: tuple[tuple[tuple[int, int], ...], ...] = ()
+    closed_on_holidays: bool = False
+    limit: int = 0
+    period: Period = field(factory=Period)
+    counts: str = "attempts"
+    per: str = "creditor"
+    recipients: Selection = field(default=Selection(frozenset()))
+    when_unknown: str = "deny"
+
+
+@frozen(kw_only=True)
+class HolidayData:
+    """
+    Which days are holidays.
+
+    Attributes:
+        calendar: Code of the country in the `holidays` library.
+        through: Last year the calendar is trusted for; later is denied.
+        add: Days that the library lacks.
+        remove: Days that the library has and the country has not.
+    """
+
+    calendar: str
+    through: int
+    add: frozenset[date] = frozenset()
+    remove: frozenset[date] = frozenset()
+
+
+@frozen(kw_only=True)
+class CountryData:
+    """
+    Clock and calendar of one country.
+
+    Attributes:
+        zones: Candidate IANA zones by ISO 3166-2 region; ``*`` holds all of them.
+        holidays: Its holidays.
+    """
+
+    zones: Mapping[str, tuple[str, ...]]
+    holidays: HolidayData
+
+
+@frozen(kw_only=True)
+class Pack:
+    """
+    A parsed pack.
+
+    Attributes:
+        name: Unique.
+        version: Of the data.
+        scope: ``law``, or ``platform`` for rules of a messaging platform.
+        status: ``draft``, or ``reviewed`` when a lawyer signed it.
+        reviewed_by: Who signed.
+        reviewed_on: When.
+        updated_on: When the data last changed.
+        title: What it is, by language.
+        countries: By ISO 3166-1 code; empty for a platform pack, which applies everywhere.
+        norms: By key.
+        rules: In the order written.
+    """
+
+    name: str
+    version: str
+    scope: str
+    status: str
+    updated_on: date
+    title: Mapping[str, str]
+    countries: Mapping[str, CountryData]
+    norms: Mapping[str, Norm]
+    rules: tuple[Rule, ...]
+    reviewed_by: str | None = None
+    reviewed_on: date | None = None
+
+    @property
+    def label(self) -> str:
+        """
+        Name and version, as decisions cite it.
+        """
+        return f"{self.name} {self.version}"
+
+
+class _Table:
+    """
+    Reads keys of one table and collects what is wrong with them.
+    """
+
+    def __init__(self, data: Any, path: str, problems: list[str]) -> None:
+        self.path, self.problems = path, problems
+        self.data: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
+        self.seen: set[str] = set()
+        if not isinstance(data, Mapping):
+            self.wrong("", "found no table, expected one")
+
+    def wrong(self, key: str, text: str) -> None:
+        self.problems.append(f"{self.path}{'.' if self.path and key else ''}{key}: {text}")
+
+    def get(self, key: str, kind: type[T], expected: str, default: T) -> T:
+        self.seen.add(key)
+        value = self.data.get(key, default)
+        if value is default or (isinstance(value, kind) and not (kind is int and isinstance(value, bool))):
+            return value
+        self.wrong(key, f"found {type(value).__name__}, expected {expected}")
+        return default
+
+    def need(self, key: str, kind: type[T], expected: str, fallback: T) -> T:
+        if key not in self.data:
+            self.seen.add(key)
+            self.wrong(key, f"missing, expected {expected}")
+            return fallback
+        return self.get(key, kind, expected, fallback)
+
+    def choice(self, key: str, choices: Iterable[str], default: str | None) -> str:
+        allowed = tuple(choices)
+        expected = f"one of {', '.join(allowed)}"
+        value = self.need(key, str, expected, allowed[0]) if default is None else self.get(key, str, expected, default)
+        if value not in allowed:
+            self.wrong(key, f"found {value}, expected {expected}")
+            return allowed[0]
+        return value
+
+    def texts(self, key: str) -> dict[str, str]:
+        table = _Table(self.need(key, dict, "a table with es, pt and en", {}), f"{self.path}.{key}", self.problems)
+        if not table.data:
+            return {}
+        found = {language: table.need(language, str, "text", "") for language in LANGUAGES}
+        table.close(set(LANGUAGES))
+        return found
+
+    def selection(self, key: str, known: Iterable[str] | None) -> Selection:
+        self.seen.add(key)
+        if key not in self.data:
+            return EVERYTHING
+        value, excluded = self.data[key], False
+        if isinstance(value, Mapping) and set(value) == {"except"}:
+            value, excluded = value["except"], True
+        if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
+            self.wrong(key, 'expected a list of names, or { except = ["…"] }')
+            return EVERYTHING
+        unknown = sorted(set(value) - set(known)) if known is not None else []
+        if unknown:
+            self.wrong(key, f"found {', '.join(unknown)}, expected names of {', '.join(known or ())}")
+        return Selection(frozenset(value), excluded)
+
+    def names(self, key: str) -> frozenset[str]:
+        value = self.get(key, list, "a list of names", [])
+        if not all(isinstance(name, str) and name for name in value):
+            self.wrong(key, "expected a list of names")
+            return frozenset()
+        return frozenset(value)
+
+    def close(self, known: set[str]) -> None:
+        for key in sorted(set(self.data) - known):
+            self.wrong(key, f"unknown key, expected one of {', '.join(sorted(known))}")
+
+
+def parse_pack(name: str, text: str, *, origin: str) -> Pack:
+    """
+    Read a pack.
+
+    Args:
+        name: Its name, when the text does not say one.
+        text: The TOML.
+        origin: File or resource, for messages.
+
+    Raises:
+        PackError: Every problem at once, each with its key's path.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PackError(origin, [f"is no TOML: {error}"]) from error
+    problems: list[str] = []
+    root = _Table(data, "", problems)
+    if root.need("format", int, f"the number {FORMAT}", FORMAT) != FORMAT:
+        root.wrong("format", f"expected {FORMAT}")
+    head = _Table(root.need("pack", dict, "a table", {}), "pack", problems)
+    scope = head.choice("scope", ("law", "platform"), "law")
+    status = head.choice("status", ("draft", "reviewed"), None)
+    reviewer = head.get("reviewed_by", str, "the reviewer's name", "") or None
+    reviewed_on = head.data.get("reviewed_on")
+    if status == "reviewed" and not (reviewer and isinstance(reviewed_on, date)):
+        head.wrong("status", "found reviewed, expected reviewed_by and reviewed_on beside it")
+    pack_name = head.get("name", str, "text", name)
+    version = head.need("version", str, 'text, for example "2026.1"', "0")
+    updated_on = head.need("updated_on", date, "a date", date.min)
+    title = head.texts("title")
+    head.close({"name", "version", "scope", "status", "updated_on", "title", "reviewed_by", "reviewed_on"})
+    countries = _countries(root.get("countries", dict, "a table by country", {}), problems)
+    if scope == "law" and not countries:
+        root.wrong("countries", "missing, expected [countries.XX] with zones and holidays")
+    norms = {
+        key: _norm(_Table(entry, f"norms.{key}", problems))
+        for key, entry in root.need("norms", dict, "a table of laws", {}).items()
+    }
+    rules = _rules(root.need("rule", list, "a list of rules: [[rule]]", []), norms, problems)
+    root.close({"format", "pack", "countries", "norms", "rule"})
+    if problems:
+        raise PackError(origin, problems)
+    return Pack(
+        name=pack_name,
+        version=version,
+        scope=scope,
+        status=status,
+        reviewed_by=reviewer,
+        reviewed_on=reviewed_on,
+        updated_on=updated_on,
+        title=title,
+        countries=countries,
+        norms=norms,
+        rules=rules,
+    )
+
+
+def _countries(data: Mapping[str, Any], problems: list[str]) -> dict[str, CountryData]:
+    countries = {}
+    for code, entry in data.items():
+        table = _Table(entry, f"countries.{code}", problems)
+        zones = table.need("zones", dict, 'a table such as { "*" = ["America/Lima"] }', {"*": [""]})
+        if "*" not in zones or not all(_is_names(names) for names in zones.values()):
+            table.wrong("zones", 'expected lists of zones by region, "*" with all of them among them')
+            zones = {}
+        holidays = _Table(
+            table.need("holidays", dict, "a table", {"calendar": "", "through": 0}), f"{table.path}.holidays", problems
+        )
+        countries[code] = CountryData(
+            zones={region: tuple(names) for region, names in zones.items()},
+            holidays=HolidayData(
+                calendar=holidays.need("calendar", str, "the country's code", ""),
+                through=holidays.need("through", int, "a year", 0),
+                add=_dates(holidays, "add"),
+                remove=_dates(holidays, "remove"),
+            ),
+        )
+        holidays.close({"calendar", "through", "add", "remove"})
+        table.close({"zones", "holidays"})
+    return countries
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(name, str) for name in value)
+
+
+def _dates(table: _Table, key: str) -> frozenset[date]:
+    value = table.get(key, list, "a list of dates", [])
+    if not all(type(day) is date for day in value):
+        table.wrong(key, "expected a list of dates, for example [2026-07-13]")
+        return frozenset()
+    return frozenset(value)
+
+
+def _norm(table: _Table) -> Norm:
+    norm = Norm(
+        title=table.need("title", str, "the law's name", "?"),
+        source=table.need("source", str, "where it was read", "?"),
+        read_on=table.need("read_on", date, "the day it was read", date.min),
+        effective_from=table.need("effective_from", date, "its first day", date.min),
+        effective_to=table.data.get("effective_to"),
+    )
+    table.close({"title", "source", "read_on", "effective_from", "effective_to"})
+    return norm
+
+
+def _rules(entries: list[Any], norms: Mapping[str, Norm], problems: list[str]) -> tuple[Rule, ...]:
+    raw: dict[str, Mapping[str, Any]] = {}
+    rules = []
+    for index, entry in enumerate(entries):
+        path = f"rule[{index}]"
+        if not isinstance(entry, Mapping) or not isinstance(entry.get("id"), str):
+            problems.append(f'{path}.id: missing, expected an id such as "pe.window.calls"')
+            continue
+        rule_id = entry["id"]
+        path = f"rule {rule_id}"
+        if not _RULE_ID.fullmatch(rule_id):
+            problems.append(f"{path}.id: expected small letters, digits and _ in parts joined by points")
+        if rule_id in raw:
+            problems.append(f"{path}.id: stands twice, expected each id once")
+        if "like" in entry:
+            model = raw.get(entry["like"])
+            if model is None:
+                problems.append(f"{path}.like: found {entry['like']}, expected the id of a rule written before")
+                continue
+            entry = {key: value for key, value in model.items() if key != "reading"} | dict(entry)  # noqa: PLW2901
+        raw[rule_id] = entry
+        rules.append(_rule(_Table(entry, path, problems), norms))
+    return tuple(rules)
+
+
+def _rule(table: _Table, norms: Mapping[str, Norm]) -> Rule:
+    kind = table.choice("kind", KINDS, None)
+    norm_key = table.need("norm", str, f"one of {', '.join(norms)}", "")
+    norm = norms.get(norm_key)
+    if norm is None:
+        table.wrong("norm", f"found {norm_key or 'none'}, expected one of {', '.join(norms)}")
+        norm = Norm(title="?", source="?", read_on=date.min, effective_from=date.min)
+    article = table.need("article", str, 'the article, for example "art. 62"', "?")
+    reading = table.choice("reading", ("", "literal", "cautious"), "") or None
+    rule = Rule(
+        id=table.data["id"],
+        kind=kind,
+        citation=f"{norm.title}, {article}",
+        source=norm.source,
+        confidence=table.choice("confidence", ("high", "medium", "low"), None),
+        reading=reading,
+        effective_from=table.get("effective_from", date, "a date", norm.effective_from),
+        effective_to=table.data.get("effective_to", norm.effective_to),
+        message=table.texts("message"),
+        families=table.selection("families", FAMILIES),
+        channels=table.selection("channels", None),
+        stages=table.selection("stages", STAGES),
+        purposes=table.selection("purposes", None),
+        collectors=table.selection("collectors", COLLECTORS),
+        sector=table.choice("sector", SECTORS[::-1], "any"),
+        regions=table.selection("regions", None),
+        flags=table.names("flags"),
+        unless_flags=table.names("unless_flags"),
+    )
+    table.close(_COMMON | _OWN[kind])
+    return _OWN_FIELDS[kind](table, rule)
+
+
+def _window(table: _Table, rule: Rule) -> Rule:
+    hours: list[list[tuple[int, int]]] = [[] for _ in DAYS]
+    for days, spans in table.need("hours", dict, 'a table such as { mon-fri = "07:00-20:00" }', {}).items():
+        for day in _days(table, days):
+            for span in spans if isinstance(spans, list) else [spans]:
+                minutes = _span(table, days, span)
+                if minutes:
+                    hours[day].append(minutes)
+    if not any(hours):
+        table.wrong("hours", 'no day has an open minute: use kind = "forbid" for what is never permitted')
+    closed = table.choice("holidays", ("closed", "open"), None) == "closed"
+    return evolve(rule, hours=tuple(tuple(sorted(day)) for day in hours), closed_on_holidays=closed)
+
+
+def _days(table: _Table, name: str) -> range:
+    first, _, last = name.partition("-")
+    last = last or first
+    if first not in DAYS or last not in DAYS or DAYS.index(first) > DAYS.index(last):
+        table.wrong(f"hours.{name}", f"expected a day or a range of {', '.join(DAYS)}")
+        return range(0)
+    return range(DAYS.index(first), DAYS.index(last) + 1)
+
+
+def _span(table: _Table, day: str, span: Any) -> tuple[int, int] | None:
+    match = _HOURS.fullmatch(span) if isinstance(span, str) else None
+    if match:
+        opening = int(match[1]) * 60 + int(match[2])
+        closing = DAY_MINUTES if match[5] else int(match[3]) * 60 + int(match[4])
+        if opening < closing:
+            return opening, closing
+    table.wrong(f"hours.{day}", 'expected "HH:MM-HH:MM", the opening before the closing, "24:00" allowed')
+    return None
+
+
+def _period(table: _Table, *, calendar: bool) -> Period:
+    expected = '"day", "week" or ' if calendar else ""
+    text = table.need("period", str, f'{expected}"7 days", "48 hours"', "1 days")
+    if calendar and text in ("day", "week"):
+        return Period(calendar=text)
+    match = _PERIOD.fullmatch(text)
+    if not match:
+        table.wrong("period", f'found {text}, expected {expected}"7 days", "48 hours"')
+        return Period(seconds=1)
+    return Period(seconds=int(match[1]) * (86_400 if match[2].startswith("day") else 3_600))
+
+
+def _counted(table: _Table, rule: Rule, *, calendar: bool) -> Rule:
+    return evolve(
+        rule,
+        period=_period(table, calendar=calendar),
+        counts=table.choice("counts", ("attempts", "direct"), "attempts"),
+        per=table.choice("per", ("creditor", "debt", "debtor", "collector"), "creditor"),
+    )
+
+
+def _cap(table: _Table, rule: Rule) -> Rule:
+    limit = table.need("limit", int, "a whole number from 1", 1)
+    if limit < 1:
+        table.wrong("limit", 'expected a whole number from 1: use kind = "forbid" for none')
+    return evolve(_counted(table, rule, calendar=True), limit=limit)
+
+
+def _gap(table: _Table, rule: Rule) -> Rule:
+    return _counted(table, rule, calendar=False)
+
+
+def _exclusivity(table: _Table, rule: Rule) -> Rule:
+    return evolve(_counted(table, rule, calendar=True), counts="direct")
+
+
+def _third_party(table: _Table, rule: Rule) -> Rule:
+    if "recipients" not in table.data:
+        table.wrong("recipients", "missing, expected the roles that may not be told")
+    recipients = table.selection("recipients", HOLDER_ROLES)
+    return evolve(rule, recipients=recipients, when_unknown=table.choice("when_unknown", ("deny", "amend"), "deny"))
+
+
+def _plain(_table: _Table, rule: Rule) -> Rule:
+    return rule
+
+
+_OWN_FIELDS: dict[str, Callable[[_Table, Rule], Rule]] = {
+    "window": _window,
+    "cap": _cap,
+    "gap": _gap,
+    "channel_exclusivity": _exclusivity,
+    "third_party": _third_party,
+    "consent": _plain,
+    "forbid": _plain,
+}

@@ -1,0 +1,299 @@
+"""
+``cobranza.toml``: what stands in it and how it is read.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve, field, frozen, validators
+
+from cobranza_sdk.loading._errors import ConfigurationError
+from cobranza_sdk.loading._structure import structure
+from cobranza_sdk.model import Creditor
+
+_PROVIDER_TABLES = ("channels", "erps", "payments")
+_OWN_KEYS = ("provider", "creditors", "contacts_confirmed")
+
+
+@frozen(kw_only=True)
+class CreditorSettings:
+    """
+    ``[creditor]`` or ``[creditors.NAME]``.
+
+    Attributes:
+        name: Name the debtor knows.
+        country: ISO 3166-1 code.
+        legal_name: Registered name.
+        tax_id: RUC, NIT, RFC …
+        contact_line: Where a debtor gets answers.
+        payment_url: Where a debtor pays; ``{reference}`` becomes the message's reference.
+        collector: ``creditor``, ``agency`` or ``buyer``.
+        sector: ``financial`` or ``any``.
+        strategy: Name under ``[strategies]``; the only one when there is one.
+    """
+
+    name: str
+    country: str
+    legal_name: str | None = None
+    tax_id: str | None = None
+    contact_line: str | None = None
+    payment_url: str | None = None
+    collector: str = "creditor"
+    sector: str = "any"
+    strategy: str | None = None
+
+    def creditor(self, key: str) -> Creditor:
+        """
+        The value of the model.
+        """
+        return Creditor(
+            id=key,
+            name=self.name,
+            legal_name=self.legal_name,
+            tax_id=self.tax_id,
+            country=self.country,
+            contact_line=self.contact_line,
+            collector=self.collector,
+            sector=self.sector,
+        )
+
+
+@frozen(kw_only=True)
+class ProviderSettings:
+    """
+    ``[channels.NAME]``, ``[erps.NAME]``, ``[payments.NAME]``.
+
+    Attributes:
+        provider: Name of the provider, or ``distribution:name``.
+        creditors: Creditors it serves; None serves all.
+        contacts_confirmed: For an ERP: whether the addresses in it were given by the debtors themselves, so that
+            their holders count as confirmed.
+        options: The provider's own settings, not yet checked.
+    """
+
+    provider: str
+    creditors: tuple[str, ...] | None = None
+    contacts_confirmed: bool = False
+    options: Mapping[str, Any] = field(factory=dict, repr=False)
+
+    def serves(self, creditor_id: str) -> bool:
+        """
+        Whether this account works for *creditor_id*.
+        """
+        return self.creditors is None or creditor_id in self.creditors
+
+
+@frozen(kw_only=True)
+class StoreSettings:
+    """
+    ``[store]``.
+
+    Attributes:
+        url: SQLAlchemy address; a SQLite path is relative to the configuration file.
+    """
+
+    url: str = "sqlite:///cobranza.db"
+
+
+@frozen(kw_only=True)
+class ComplianceSettings:
+    """
+    ``[compliance]``.
+
+    Attributes:
+        packs: Pack files, relative to the configuration file; they win over an installed pack of the same name.
+        reading: ``cautious`` or ``literal``, where a text leaves doubt.
+        accept_risk: Risks of platform rules that the operator takes knowingly, for example ``whatsapp.collections``.
+    """
+
+    packs: tuple[str, ...] = ()
+    reading: str = field(default="cautious", validator=validators.in_(("cautious", "literal")))
+    accept_risk: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class TemplateSettings:
+    """
+    ``[templates]``.
+
+    Attributes:
+        files: Catalogue files, relative to the configuration file; later ones win.
+    """
+
+    files: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class PluginSettings:
+    """
+    ``[plugins]``.
+
+    Attributes:
+        allow: Names of entry points that may be imported; None permits all, empty none.
+        strict: Whether a failure of any plugin stops everything.
+    """
+
+    allow: tuple[str, ...] | None = None
+    strict: bool = False
+
+
+@frozen(kw_only=True)
+class WebSettings:
+    """
+    ``[web]``.
+
+    Attributes:
+        public_url: Address under which vendors reach ``cobranza serve``, without a trailing slash.
+    """
+
+    public_url: str | None = None
+
+
+@frozen(kw_only=True)
+class RunnerSettings:
+    """
+    ``[runner]``.
+
+    Attributes:
+        batch: Attempts leased at once.
+        concurrency: Calls to one account in flight.
+        deadline_s: Longest time one provider call may take, in seconds.
+    """
+
+    batch: int = field(default=200, validator=[validators.ge(1), validators.le(5000)])
+    concurrency: int = field(default=8, validator=[validators.ge(1), validators.le(256)])
+    deadline_s: float = field(default=30.0, validator=[validators.gt(0), validators.le(600)])
+
+
+@frozen(kw_only=True)
+class Settings:
+    """
+    A whole configuration.
+
+    Attributes:
+        tenant: Whose installation; rows of other tenants in the same store stay invisible.
+        creditors: By key. ``[creditor]`` is the one with the key ``default``.
+        store: Where to remember.
+        channels: Channel accounts by configured name.
+        erps: ERP connections by configured name.
+        payments: Payment accounts by configured name.
+        compliance: Packs and readings.
+        strategies: Strategy files by name, relative to the configuration file.
+        templates: Catalogue files.
+        plugins: Which plugins may load.
+        web: Public address.
+        runner: Sizes of dispatch.
+        live: False refuses every host but loopback.
+        only_to: With ``live = true``: the only addresses that may be written to; None permits all.
+        base: Directory that relative paths start from.
+    """
+
+    tenant: str = "default"
+    creditors: dict[str, CreditorSettings] = field(factory=dict)
+    store: StoreSettings = field(factory=StoreSettings)
+    channels: dict[str, ProviderSettings] = field(factory=dict)
+    erps: dict[str, ProviderSettings] = field(factory=dict)
+    payments: dict[str, ProviderSettings] = field(factory=dict)
+    compliance: ComplianceSettings = field(factory=ComplianceSettings)
+    strategies: dict[str, str] = field(factory=dict)
+    templates: TemplateSettings = field(factory=TemplateSettings)
+    plugins: PluginSettings = field(factory=PluginSettings)
+    web: WebSettings = field(factory=WebSettings)
+    runner: RunnerSettings = field(factory=RunnerSettings)
+    live: bool = False
+    only_to: tuple[str, ...] | None = field(default=None, repr=False)
+    base: Path = field(factory=Path)
+
+
+def read_settings(path: Path | str) -> Settings:
+    """
+    Read ``cobranza.toml``.
+
+    Raises:
+        ConfigurationError: The file cannot be read, is no TOML, or says what it may not: every problem at once.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        msg = f"{path}: there is no such file"
+        raise ConfigurationError([msg], hint="`cobranza init DIR` writes one") from None
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{path}: cannot be read ({type(error).__name__}), expected UTF-8 text"
+        raise ConfigurationError([msg]) from error
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        msg = f"{path}: is no TOML: {error}"
+        raise ConfigurationError([msg]) from error
+    return settings_from(data, base=path.parent)
+
+
+def settings_from(data: Mapping[str, Any], *, base: Path | None = None) -> Settings:
+    """
+    Build settings from a table shaped as ``cobranza.toml``.
+
+    Raises:
+        ConfigurationError: Every problem at once, each with its full key.
+    """
+    table = dict(data)
+    problems: list[str] = []
+    if "base" in table:
+        problems.append("base: unknown key, paths are relative to the configuration file")
+        table.pop("base")
+    _one_creditor(table, problems)
+    for kind in _PROVIDER_TABLES:
+        if isinstance(table.get(kind), Mapping):
+            table[kind] = {name: _split(entry) for name, entry in table[kind].items()}
+    try:
+        settings = structure(Settings, table)
+    except ConfigurationError as error:
+        raise ConfigurationError([*problems, *error.problems]) from None
+    problems += _inconsistent(settings)
+    if problems:
+        raise ConfigurationError(problems)
+    return evolve(settings, base=base or Path())
+
+
+def _one_creditor(table: dict[str, Any], problems: list[str]) -> None:
+    if "creditor" not in table:
+        return
+    if "creditors" in table:
+        problems.append("creditor: found beside [creditors.NAME], expected one of the two")
+        table.pop("creditor")
+        return
+    table["creditors"] = {"default": table.pop("creditor")}
+
+
+def _split(entry: Any) -> Any:
+    if not isinstance(entry, Mapping):
+        return entry
+    own = {key: value for key, value in entry.items() if key in _OWN_KEYS}
+    return own | {"options": {key: value for key, value in entry.items() if key not in _OWN_KEYS}}
+
+
+def _inconsistent(settings: Settings) -> list[str]:
+    problems = []
+    for kind in _PROVIDER_TABLES:
+        for name, entry in getattr(settings, kind).items():
+            if not name.replace("_", "").replace("-", "").isalnum():
+                problems.append(f"{kind}.{name}: a name may hold letters, digits, - and _ only")
+            problems += [
+                f"{kind}.{name}.creditors: found {creditor}, expected a key of [creditors]"
+                for creditor in entry.creditors or ()
+                if creditor not in settings.creditors
+            ]
+    for key, creditor in settings.creditors.items():
+        try:
+            creditor.creditor(key)
+        except ValueError as error:
+            problems.append(f"creditors.{key}: {error}")
+        if creditor.strategy is not None and creditor.strategy not in settings.strategies:
+            problems.append(f"creditors.{key}.strategy: found {creditor.strategy}, expected a name of [strategies]")
+    if settings.only_to is not None and not settings.live:
+        problems.append("only_to: found without live = true, expected both or neither")
+    return problems
