@@ -1,0 +1,59 @@
+"""
+How many parts a text is billed as.
+
+The alphabet is that of 3GPP TS 23.038. It has é, ñ, ü, ¿ and ¡, but not á, í, ó, ú: one of these and the whole text is
+UCS-2, at less than half the length per part.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+
+from attrs import frozen
+
+# ESC is left out: alone it stands for no character
+_BASIC = frozenset(
+    string.ascii_letters + string.digits + "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà"
+)
+_EXTENDED = frozenset("\f^{}\\[~]|€")
+_LAST_OF_BMP = 0xFFFF
+_LIMITS = {"GSM-7": (160, 153), "UCS-2": (70, 67)}
+
+
+@frozen(kw_only=True)
+class Segments:
+    """
+    A text as the network carries it.
+
+    Attributes:
+        encoding: ``GSM-7`` or ``UCS-2``.
+        units: Septets or 16-bit units.
+        parts: What is billed.
+    """
+
+    encoding: str
+    units: int
+    parts: int
+
+
+def count_segments(text: str) -> Segments:
+    """
+    Count the parts of *text*. A pair of units is never split over two parts.
+    """
+    if all(char in _BASIC or char in _EXTENDED for char in text):
+        encoding, widths = "GSM-7", [2 if char in _EXTENDED else 1 for char in text]
+    else:
+        encoding, widths = "UCS-2", [2 if ord(char) > _LAST_OF_BMP else 1 for char in text]
+    units = sum(widths)
+    single, part = _LIMITS[encoding]
+    return Segments(encoding=encoding, units=units, parts=1 if units <= single else _fill(widths, part))
+
+
+def _fill(widths: Sequence[int], size: int) -> int:
+    parts, used = 1, 0
+    for width in widths:
+        if used + width > size:
+            parts, used = parts + 1, 0
+        used += width
+    return parts
