@@ -1,0 +1,454 @@
+"""
+Catalogues of templates: TOML in, checked templates out.
+
+A catalogue::
+
+    format = 1
+
+    [[template]]
+    id = "preventive"
+    channel = "whatsapp"
+    locale = "es"
+    stage = ["preventive"]
+    purpose = "reminder"
+    tone = "cordial"
+    discloses = true
+    text = "{{ creditor }}: hola, {{ addressee }}. …"
+
+    [template.vendor]
+    name = "recordatorio_preventivo"
+    language = "es"
+    parameters = ["creditor", "addressee"]
+
+Field by field:
+
+``format``
+    1. Another number is refused.
+``template.id``
+    Which message it is: small letters, digits, ``_``. One id has a template per channel and locale; a later catalogue
+    replaces an earlier one's template of the same id, channel and locale.
+``template.channel``
+    ``whatsapp``, ``sms``, ``email`` … or a plugin's own name.
+``template.locale``
+    A language (``es``) or a language and region (``es-PE``). What is asked for ``es-PE`` falls back to ``es``, never to
+    another language.
+``template.stage``
+    Stages it is for, a list of ``preventive``, ``administrative``, ``extrajudicial``, ``judicial``; or ``"any"``, which
+    is the default.
+``template.purpose``
+    One of `PURPOSES`. ``identity`` asks who reads and may not disclose.
+``template.tone``
+    One of `TONES`; ``neutral`` is the default.
+``template.discloses``
+    Whether it tells of a debt. With ``false`` neither its fixed words nor its variables may: the amount, the day, the
+    documents, the installments, the days past due and the way to pay are refused.
+``template.subject``
+    One line. Needed by channels of the family ``email``.
+``template.text``
+    The words, in the language of `cobranza_sdk.templates._language`; the variables are those of `VARIABLES`.
+``template.html``
+    The same as HTML, optional. Values are escaped.
+``template.vendor``
+    The template that the vendor approved, where the channel needs one; *text* then holds the same words for the record.
+``template.vendor.name``, ``.language``
+    As the vendor knows them.
+``template.vendor.parameters``
+    Variables of its body, in order.
+``template.vendor.buttons``
+    Variables of its buttons, by position from 0: ``buttons = { 0 = "reference" }``.
+
+A key that is not listed is refused.
+"""
+
+from __future__ import annotations
+
+import html as markup
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from types import MappingProxyType
+from typing import Any, Self
+
+from attrs import evolve, field, frozen
+
+from cobranza_sdk.model import CHANNEL_FAMILIES, STAGES, Money
+from cobranza_sdk.spec import TemplateCatalogue
+from cobranza_sdk.templates._disclosure import debt_word
+from cobranza_sdk.templates._errors import TemplateError
+from cobranza_sdk.templates._formats import is_known, language_of, tag_of
+from cobranza_sdk.templates._language import BlankError, EngineError, Script, evaluate, nearest, scan
+from cobranza_sdk.templates._variables import DISCLOSING, LISTS, VARIABLES, Variables, values_of
+
+FORMAT = 1
+PURPOSES = (
+    "invoice",
+    "reminder",
+    "demand",
+    "offer",
+    "confirm",
+    "identity",
+    "consent",
+    "rights",
+    "receipt",
+    "information",
+)
+TONES = ("neutral", "cordial", "reminder", "firm", "formal")
+ANY_STAGE = "any"
+
+_KNOWN = frozenset(VARIABLES)
+_SLUG = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+_MARKUP = re.compile(r"<[^>]*>")
+_SAMPLE = Variables(
+    creditor="Comercial Prueba",
+    debtor_name="Persona de Prueba",
+    amount=Money(123_450, "PEN"),
+    due_on=date(2026, 1, 31),
+    documents=("F001-1", "F001-2", "F001-3"),
+    installments=2,
+    days_past_due=3,
+    payment_url="https://pay.example/1",
+    contact_line="ayuda.example",
+    reference="R-1",
+    opt_out_word="BAJA",
+)
+
+
+def _own_copy(buttons: Mapping[int, str]) -> Mapping[int, str]:
+    return dict(buttons)
+
+
+@frozen(kw_only=True)
+class VendorTemplate:
+    """
+    The template at the vendor that carries the same words.
+
+    Attributes:
+        name: The vendor's name of it.
+        language: The vendor's language code.
+        parameters: Variables of its body, in order.
+        buttons: Variables of its buttons, by position from 0.
+    """
+
+    name: str
+    language: str
+    parameters: tuple[str, ...] = field(default=(), converter=tuple)
+    buttons: Mapping[int, str] = field(factory=dict, converter=_own_copy, hash=False)
+
+
+@frozen(kw_only=True)
+class Template:
+    """
+    The words of one message, for one channel and locale. Checked when it is made: one that exists can be rendered.
+
+    Attributes:
+        id: Which message it is.
+        channel: Where it goes.
+        locale: Language, or language and region.
+        stage: Stages it is for, or ``any``.
+        purpose: One of `PURPOSES`.
+        tone: One of `TONES`.
+        discloses: Whether it tells of a debt.
+        subject: Subject line, or None.
+        text: The words.
+        html: The same as HTML, or None.
+        vendor: The vendor's template, or None.
+        origin: Catalogue it came from, for messages.
+        scripts: What the subject, the text and the HTML use, by key; not given but read.
+
+    Raises:
+        TemplateError: With every problem of it.
+    """
+
+    id: str
+    channel: str
+    locale: str
+    stage: tuple[str, ...] | str = ANY_STAGE
+    purpose: str
+    tone: str = "neutral"
+    discloses: bool
+    subject: str | None = None
+    text: str
+    html: str | None = None
+    vendor: VendorTemplate | None = None
+    origin: str = "<catalogue>"
+    scripts: Mapping[str, Script] = field(init=False, repr=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        bodies = {key: body for key in ("subject", "text", "html") if (body := getattr(self, key)) is not None}
+        scripts = {key: scan(body, _KNOWN, LISTS) for key, body in bodies.items()}
+        object.__setattr__(self, "scripts", MappingProxyType(scripts))
+        problems = [*_of_labels(self), *_of_bodies(bodies, scripts), *_of_vendor(self.vendor)]
+        if not self.discloses:
+            problems += _of_disclosure(self)
+        if not problems:
+            problems += _of_trial(self, bodies)
+        if problems:
+            raise TemplateError([f"{self.where}: {problem}" for problem in problems])
+
+    @property
+    def where(self) -> str:
+        """
+        Where to look for it: origin, id, channel, locale.
+        """
+        return f"{self.origin}: template {self.id!r} ({self.channel}, {self.locale})"
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """
+        What a later catalogue replaces it by.
+        """
+        return (self.id, self.channel, self.locale)
+
+    def serves(self, stage: str) -> bool:
+        """
+        Whether it is meant for *stage*.
+        """
+        return self.stage == ANY_STAGE or stage in self.stage
+
+
+class Catalogue:
+    """
+    All templates at hand.
+
+    Args:
+        templates: In order; a later one replaces an earlier one of the same id, channel and locale.
+    """
+
+    __slots__ = ("_by_key", "templates")
+
+    def __init__(self, templates: Iterable[Template] = ()) -> None:
+        self._by_key = {template.key: template for template in templates}
+        self.templates: tuple[Template, ...] = tuple(self._by_key.values())
+
+    @classmethod
+    def parse(cls, sources: Iterable[TemplateCatalogue]) -> Self:
+        """
+        Read catalogues. Later ones win.
+
+        Raises:
+            TemplateError: With every problem of every catalogue.
+        """
+        templates: list[Template] = []
+        problems: list[str] = []
+        for source in sources:
+            _read(source, templates, problems)
+        if problems:
+            raise TemplateError(problems)
+        return cls(templates)
+
+    def find(self, template_id: str, *, channel: str, locale: str, discloses: bool | None = None) -> Template:
+        """
+        The template of an id for a channel, in the debtor's locale or its language.
+
+        Args:
+            template_id: Which message.
+            channel: Where it goes.
+            locale: ``es-PE`` is looked up as ``es-PE``, then as ``es``; never in another language.
+            discloses: Only one that does, or does not; None takes either.
+
+        Raises:
+            TemplateError: There is none.
+        """
+        for tag in _fallback(locale):
+            found = self._by_key.get((template_id, channel, tag))
+            if found is not None and discloses in (None, found.discloses):
+                return found
+        kind = {None: "", True: ", disclosing", False: ", disclosing nothing"}[discloses]
+        msg = f"no template {template_id!r} for {channel}, {locale}{kind}; {self._there_are(template_id, channel)}"
+        raise TemplateError(msg, hint="add it to a catalogue, or write to this debtor in another language or channel")
+
+    def undisclosed(self, *, channel: str, locale: str) -> Template:
+        """
+        The template that asks who reads and discloses nothing.
+
+        The one called ``identity`` where there are several, else the first.
+
+        Raises:
+            TemplateError: There is none for this channel and language.
+        """
+        for tag in _fallback(locale):
+            found = [t for t in self.templates if (t.channel, t.locale, t.purpose) == (channel, tag, "identity")]
+            if found:
+                return next((template for template in found if template.id == "identity"), found[0])
+        msg = f"no template of purpose 'identity' for {channel}, {locale}"
+        raise TemplateError(msg, hint="add one with discloses = false to a catalogue")
+
+    def _there_are(self, template_id: str, channel: str) -> str:
+        same = [f"{t.channel} {t.locale}" for t in self.templates if t.id == template_id]
+        if same:
+            return f"it exists for {', '.join(same)}"
+        ids = {t.id for t in self.templates if t.channel == channel}
+        return nearest(template_id, ids) if ids else f"there is none at all for {channel}"
+
+    def __repr__(self) -> str:
+        return f"Catalogue({len(self.templates)} templates)"
+
+
+def _fallback(locale: str) -> tuple[str, ...]:
+    tag = tag_of(locale)
+    if tag is None:
+        return ()
+    return tuple(dict.fromkeys((tag, language_of(tag))))
+
+
+def _read(source: TemplateCatalogue, templates: list[Template], problems: list[str]) -> None:
+    try:
+        document = tomllib.loads(source.text)
+    except tomllib.TOMLDecodeError as error:
+        problems.append(f"{source.origin}: not readable as TOML: {error}")
+        return
+    if document.get("format") != FORMAT:
+        problems.append(f"{source.origin}: format is missing or unknown, expected format = {FORMAT}")
+        return
+    problems += [f"{source.origin}: {problem}" for problem in _unknown(document, ("format", "template"))]
+    entries = document.get("template", [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        problems.append(f"{source.origin}: template is no list of tables, expected [[template]]")
+        return
+    seen: set[tuple[str, str, str]] = set()
+    for number, entry in enumerate(entries, start=1):
+        try:
+            template = _template(entry, source.origin, number)
+        except TemplateError as error:
+            problems += error.problems
+            continue
+        if template.key in seen:
+            problems.append(f"{template.where}: stands twice, expected one per id, channel and locale")
+        seen.add(template.key)
+        templates.append(template)
+
+
+_TEXT, _TRUTH, _TABLE, _LIST = "text", "true or false", "a table", "a list of texts"
+_ENTRY = {
+    "id": _TEXT,
+    "channel": _TEXT,
+    "locale": _TEXT,
+    "stage": f"{_LIST} or {ANY_STAGE!r}",
+    "purpose": _TEXT,
+    "tone": _TEXT,
+    "discloses": _TRUTH,
+    "subject": _TEXT,
+    "text": _TEXT,
+    "html": _TEXT,
+    "vendor": _TABLE,
+}
+_REQUIRED = ("id", "channel", "locale", "purpose", "discloses", "text")
+_VENDOR = {"name": _TEXT, "language": _TEXT, "parameters": _LIST, "buttons": _TABLE}
+_VENDOR_REQUIRED = ("name", "language")
+
+
+def _template(entry: Mapping[str, Any], origin: str, number: int) -> Template:
+    where = (
+        f"{origin}: template {entry['id']!r}" if isinstance(entry.get("id"), str) else f"{origin}: template {number}"
+    )
+    problems = list(_of_shape(entry, _ENTRY, _REQUIRED))
+    if isinstance(vendor := entry.get("vendor"), dict):
+        problems += [f"vendor.{problem}" for problem in _of_shape(vendor, _VENDOR, _VENDOR_REQUIRED)]
+        problems += _of_positions(vendor.get("buttons"))
+    if problems:
+        raise TemplateError([f"{where}: {problem}" for problem in problems])
+    fields: dict[str, Any] = {**entry, "origin": origin, "locale": tag_of(entry["locale"]) or entry["locale"]}
+    if isinstance(entry.get("stage"), list):
+        fields["stage"] = tuple(entry["stage"])
+    if vendor is not None:
+        buttons = {int(position): name for position, name in vendor.get("buttons", {}).items()}
+        fields["vendor"] = VendorTemplate(**{**vendor, "buttons": buttons})
+    return Template(**fields)
+
+
+def _of_shape(table: Mapping[str, Any], known: Mapping[str, str], required: Iterable[str]) -> Iterator[str]:
+    yield from _unknown(table, known)
+    yield from (f"{key}: missing, expected {known[key]}" for key in required if key not in table)
+    for key, value in table.items():
+        if key in known and not _fits(value, known[key]):
+            yield f"{key}: expected {known[key]}"
+
+
+def _fits(value: object, expected: str) -> bool:
+    if expected == _TEXT:
+        return isinstance(value, str)
+    if expected == _TRUTH:
+        return isinstance(value, bool)
+    if expected == _TABLE:
+        return isinstance(value, dict)
+    is_list = isinstance(value, list) and all(isinstance(member, str) for member in value)
+    return is_list or (expected != _LIST and value == ANY_STAGE)
+
+
+def _unknown(table: Mapping[str, Any], known: Iterable[str]) -> Iterator[str]:
+    return (f"{key}: unknown key, {nearest(key, known)}" for key in table if key not in set(known))
+
+
+def _of_positions(buttons: object) -> Iterator[str]:
+    for position, name in buttons.items() if isinstance(buttons, dict) else ():
+        if not (position.isascii() and position.isdigit() and isinstance(name, str)):
+            yield f'vendor.buttons.{position}: expected a variable by position, such as {{ 0 = "reference" }}'
+
+
+def _of_labels(template: Template) -> Iterator[str]:
+    for key in ("id", "channel"):
+        if not _SLUG.fullmatch(getattr(template, key)):
+            yield f"{key}: expected small letters, digits and _, a letter first"
+    if tag_of(template.locale) != template.locale or not is_known(template.locale):
+        yield f"locale: unknown locale {template.locale!r}, expected a language or a language and region, such as es-PE"
+    if template.stage != ANY_STAGE and not (template.stage and set(template.stage) <= set(STAGES)):
+        yield f"stage: expected 'any' or a list of {', '.join(STAGES)}"
+    if template.purpose not in PURPOSES:
+        yield f"purpose: {nearest(template.purpose, PURPOSES)}"
+    if template.tone not in TONES:
+        yield f"tone: {nearest(template.tone, TONES)}"
+    if template.purpose == "identity" and template.discloses:
+        yield "discloses: expected false, for purpose identity asks who reads"
+    if CHANNEL_FAMILIES.get(template.channel) == "email" and template.subject is None:
+        yield "subject: missing, expected one line, for an email has one"
+
+
+def _of_bodies(bodies: Mapping[str, str], scripts: Mapping[str, Script]) -> Iterator[str]:
+    for key, body in bodies.items():
+        if not _MARKUP.sub("", body).strip():
+            yield f"{key}: empty, expected words"
+        if key == "subject" and ("\n" in body or "=?" in body):
+            yield "subject: expected one plain line"
+        yield from (f"{key}: {problem}" for problem in scripts[key].problems)
+
+
+def _of_vendor(vendor: VendorTemplate | None) -> Iterator[str]:
+    if vendor is None:
+        return
+    for key in ("name", "language"):
+        value = getattr(vendor, key)
+        if not (value and value.isascii() and value.isprintable() and " " not in value):
+            yield f"vendor.{key}: expected the vendor's own, without blanks"
+    for name in (*vendor.parameters, *vendor.buttons.values()):
+        if name not in _KNOWN:
+            yield f"vendor: unknown variable {name!r}, {nearest(name, _KNOWN)}"
+
+
+def _of_disclosure(template: Template) -> Iterator[str]:
+    for key, script in template.scripts.items():
+        for name in sorted(script.names & DISCLOSING):
+            yield f"{key}: uses {name!r}, but discloses = false: expected no variable that tells of a debt"
+        if word := debt_word(markup.unescape(script.words)):
+            yield f"{key}: says {word!r}, but discloses = false: expected no word of debt"
+    named = (*template.vendor.parameters, *template.vendor.buttons.values()) if template.vendor else ()
+    for name in sorted(set(named) & DISCLOSING):
+        yield f"vendor: uses {name!r}, but discloses = false: expected no variable that tells of a debt"
+
+
+def _of_trial(template: Template, bodies: Mapping[str, str]) -> Iterator[str]:
+    named = evolve(_SAMPLE, debtor_name="")
+    for key, body in bodies.items():
+        for sample in (_SAMPLE, named):
+            try:
+                text = evaluate(
+                    body, values_of(sample, locale=template.locale, channel=template.channel), markup=key == "html"
+                )
+            except BlankError:
+                break
+            except EngineError as error:
+                yield f"{key}: {error}"
+                break
+            if not _MARKUP.sub("", text).strip():
+                yield f"{key}: comes to nothing, expected words"
+                break
