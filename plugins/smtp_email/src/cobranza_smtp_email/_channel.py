@@ -1,0 +1,436 @@
+"""
+The channel: one mail to one recipient, and a precise answer to "did it leave?".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import ssl
+import weakref
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, ClassVar
+
+from aiosmtplib import SMTP, SMTPResponseException, SMTPServerDisconnected
+from aiosmtplib.protocol import SMTPProtocol
+from attrs import define, field
+
+from cobranza_sdk import (
+    Accepted,
+    Category,
+    Channel,
+    ChannelCapabilities,
+    Disposition,
+    Event,
+    Health,
+    OutboundMessage,
+    ProviderError,
+    Services,
+    Transmitted,
+    VerifiedEnvelope,
+    WebhookRejectedError,
+    WebhookRequest,
+)
+from cobranza_smtp_email import _webhooks
+from cobranza_smtp_email._config import SmtpEmailSettings, is_link_base
+from cobranza_smtp_email._errors import (
+    FAILURES,
+    Progress,
+    Stage,
+    from_failure,
+    no_login,
+    no_starttls,
+    out_of_turn,
+)
+from cobranza_smtp_email._message import MAX_ATTACHED, Mail, Mailbox, compose
+
+_CONNECT_S = 30.0
+_COMMAND_S = 60.0
+#: RFC 5321 advises ten minutes: whoever gives up sooner than the server makes duplicates.
+_FINAL_DOT_S = 300.0
+_QUIT_S = 5.0
+_MAX_CONNECTIONS = 4
+_MAX_MAILS = 100
+
+_OK, _START_INPUT, _CLOSING = 250, 354, 421
+_SUCCESS = range(200, 300)
+_SCHEMES: Any = ("email",)  # as a typed tuple it does not fit the generic signature of the field's converter
+_LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
+
+
+@define
+class _Connection:
+    client: SMTP
+    mails: int = 0
+
+
+@define(eq=False)
+class _Pool:
+    """
+    The connections of one event loop.
+    """
+
+    slots: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(_MAX_CONNECTIONS))
+    idle: list[_Connection] = field(factory=list)
+    lifetime: AsyncIterator[None] | None = None
+
+    def take(self) -> _Connection | None:
+        """
+        A kept connection that is not known to be dead.
+        """
+        while self.idle:
+            connection = self.idle.pop()
+            if connection.client.is_connected:
+                return connection
+        return None
+
+    async def drain(self) -> None:
+        """
+        Take leave on every kept connection.
+        """
+        while self.idle:
+            await _leave(self.idle.pop().client)
+
+    def abandon(self) -> None:
+        """
+        Close without a word.
+        """
+        while self.idle:
+            self.idle.pop().client.close()
+
+
+class SmtpEmail(Channel):
+    """
+    E-mail through a submission server.
+
+    It says "accepted" when the server queued the mail; what becomes of it later, SMTP does not tell. What comes back
+    are opt-outs by one-click unsubscribe.
+    """
+
+    name: ClassVar[str] = "smtp_email"
+    config: ClassVar[type] = SmtpEmailSettings
+    capabilities: ClassVar[ChannelCapabilities] = ChannelCapabilities(
+        channel="email",
+        family="email",
+        schemes=_SCHEMES,
+        free_text=True,
+        subject=True,
+        html=True,
+        attachments=True,
+        attachment_bytes=MAX_ATTACHED,
+        inbound=True,
+    )
+
+    settings: SmtpEmailSettings
+
+    def __init__(self, config: SmtpEmailSettings, services: Services) -> None:
+        super().__init__(config, services)
+        self._sender = _known_mailbox(config.from_address)
+        self._reply_to = None if config.reply_to is None else _known_mailbox(config.reply_to)
+        self._tls_context: ssl.SSLContext | None = None
+        self._pools: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = weakref.WeakKeyDictionary()
+
+    @property
+    def account(self) -> str:
+        """
+        The sender's address.
+        """
+        return self.settings.from_address
+
+    @property
+    def hosts(self) -> Sequence[str]:
+        """
+        The submission server.
+        """
+        return [self.settings.host]
+
+    async def send(self, message: OutboundMessage) -> Accepted:
+        """
+        Hand one mail to the server.
+
+        Raises:
+            ProviderError: With ``transmitted`` "maybe" only when the final dot had left and no answer came.
+            LiveInterlockError: The server may not be reached.
+        """
+        now = self.services.clock.now()
+        too_late = message.not_after is not None and message.not_after <= now
+        if too_late:
+            raise ProviderError(Category.VALIDATION, Disposition.NEVER, Transmitted.NO)
+        self._require_own_sender(message.sender)
+        mail = compose(
+            message,
+            sender=self._sender,
+            sender_name=self.settings.from_name,
+            reply_to=self._reply_to,
+            unsubscribe=self._link(message.attempt_id),
+            at=now,
+        )
+        reply = await self._carry(mail)
+        return Accepted(provider_message_id=mail.message_id, status=reply)
+
+    def verify(self, request: WebhookRequest) -> VerifiedEnvelope:
+        """
+        Accept the POST of a one-click unsubscribe, and nothing else.
+        """
+        if not self.settings.unsubscribe_secret:
+            msg = "no unsubscribe_secret is configured, so no link is ours"
+            raise WebhookRejectedError(msg)
+        return _webhooks.verify(request, account=self.account, secrets=self.settings.unsubscribe_secret)
+
+    def parse(self, envelope: VerifiedEnvelope) -> Sequence[Event]:
+        """
+        Report the opt-out.
+        """
+        return _webhooks.parse(envelope)
+
+    async def check(self) -> Health:
+        """
+        Connect, log in, say nothing, and leave.
+        """
+        progress = Progress()
+        client: SMTP | None = None
+        try:
+            client = await self._connect(progress)
+            await client.noop()
+            encrypted = client.get_transport_info("sslcontext") is not None
+        except ProviderError as error:
+            return Health(ok=False, detail=f"{progress.stage.value}: {error}")
+        except FAILURES as error:
+            return Health(ok=False, detail=f"{progress.stage.value}: {from_failure(error, progress)}")
+        finally:
+            if client is not None:
+                await _leave(client)
+        login = "logged in" if self.settings.username is not None else "no login configured"
+        one_click = "on" if self._link("check") else "off (it needs an address and unsubscribe_secret)"
+        return Health(ok=True, detail=f"{'TLS' if encrypted else 'no TLS'}, {login}, one-click unsubscribe {one_click}")
+
+    async def aclose(self) -> None:
+        """
+        Take leave of the server on every kept connection.
+        """
+        here = asyncio.get_running_loop()
+        for loop, pool in list(self._pools.items()):
+            if loop is here:
+                await pool.drain()
+            elif not loop.is_closed():
+                loop.call_soon_threadsafe(pool.abandon)
+        self._pools.pop(here, None)
+
+    def _require_own_sender(self, sender: str | None) -> None:
+        if sender is not None and "@" in sender and sender != self.account:
+            raise ProviderError(Category.CONFIG, Disposition.FIX_FIRST, Transmitted.NO)
+
+    def _link(self, attempt_id: str) -> str | None:
+        base = self.settings.unsubscribe_url or self.services.webhook_url
+        if base is None or not is_link_base(base) or not self.settings.unsubscribe_secret:
+            return None
+        return _webhooks.make_link(base, attempt_id, self.settings.unsubscribe_secret[0])
+
+    async def _carry(self, mail: Mail) -> str:
+        """
+        Send on a kept connection or a new one; returns the server's last words.
+
+        A kept connection may have died unseen. When it fails before the server took MAIL, nothing was transmitted, and
+        the mail goes out once more on a new one.
+        """
+        pool = await self._pool()
+        async with pool.slots:
+            kept = pool.take()
+            if kept is not None:
+                progress = Progress(stage=Stage.MAIL, reused=True)
+                answer = await self._try(pool, kept, mail, progress)
+                if not (isinstance(answer, ProviderError) and _was_stale(answer, progress)):
+                    return _said(answer)
+            return _said(await self._try(pool, None, mail, Progress()))
+
+    async def _try(
+        self, pool: _Pool, connection: _Connection | None, mail: Mail, progress: Progress
+    ) -> str | ProviderError:
+        """
+        One conversation. The error is returned, not raised: the library's own, which quotes the recipient, must not
+        hang on it as its context.
+        """
+        done = False
+        try:
+            if connection is None:
+                connection = _Connection(await self._connect(progress))
+            reply = await _transact(connection.client, mail, progress)
+            done = True
+        except ProviderError as error:
+            return error
+        except FAILURES as error:
+            return from_failure(error, progress)
+        finally:  # also when cancelled: a conversation broken off cannot be taken up again
+            if connection is not None:
+                connection.mails += 1
+                if done and connection.mails < _MAX_MAILS and connection.client.is_connected:
+                    pool.idle.append(connection)
+                elif done:
+                    await _leave(connection.client)
+                else:
+                    connection.client.close()
+        return reply
+
+    async def _pool(self) -> _Pool:
+        loop = asyncio.get_running_loop()
+        pool = self._pools.get(loop)
+        if pool is None:
+            pool = self._pools[loop] = _Pool()
+            # a loop closes its open generators when it ends: that is how the sockets kept for it are not left behind
+            pool.lifetime = _until_loop_ends(pool)
+            await anext(pool.lifetime)
+        return pool
+
+    async def _connect(self, progress: Progress) -> SMTP:
+        """
+        Open, encrypt and log in; on failure nothing stays open.
+        """
+        settings = self.settings
+        self.services.egress.require(settings.host)
+        client = SMTP(
+            hostname=settings.host,
+            port=settings.effective_port,
+            local_hostname=self._sender.domain,
+            timeout=_COMMAND_S,
+            use_tls=settings.tls == "implicit",
+            start_tls=False,  # not left to the library: below, so that each failure is known by its command
+            tls_context=None if settings.tls == "none" else await self._tls(),
+        )
+        try:
+            await client.connect(timeout=_CONNECT_S)
+            await client.ehlo()
+            if settings.tls == "starttls":
+                await _encrypt(client, progress)
+            if settings.username is not None:
+                progress.stage = Stage.AUTH
+                await self._log_in(client, settings.username)
+        except BaseException:
+            client.close()
+            raise
+        return client
+
+    async def _log_in(self, client: SMTP, username: str) -> None:
+        password = self.settings.password.reveal() if self.settings.password else ""
+        if "plain" in client.server_auth_methods:
+            await client.auth_plain(username, password)
+        elif "login" in client.server_auth_methods:
+            await client.auth_login(username, password)
+        else:
+            raise no_login()
+
+    async def _tls(self) -> ssl.SSLContext:
+        if self._tls_context is None:
+            try:
+                # reads the machine's authorities from disk
+                self._tls_context = await asyncio.to_thread(_tls_context, self.settings.ca_file)
+            except OSError:
+                raise ProviderError(
+                    Category.CONFIG, Disposition.FIX_FIRST, Transmitted.NO, vendor_message="ca_file cannot be used"
+                ) from None
+        return self._tls_context
+
+
+def _known_mailbox(value: str) -> Mailbox:
+    mailbox = Mailbox.parse(value)
+    if mailbox is None:  # the settings have refused it before
+        msg = "not an address"
+        raise ValueError(msg)
+    return mailbox
+
+
+def _tls_context(ca_file: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _said(answer: str | ProviderError) -> str:
+    if isinstance(answer, ProviderError):
+        raise answer
+    return answer
+
+
+def _was_stale(error: ProviderError, progress: Progress) -> bool:
+    gone = error.category is Category.NETWORK or (error.vendor_code or "").startswith(str(_CLOSING))
+    return progress.reused and progress.stage is Stage.MAIL and gone
+
+
+async def _until_loop_ends(pool: _Pool) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await pool.drain()
+
+
+async def _leave(client: SMTP) -> None:
+    with contextlib.suppress(*FAILURES):
+        await client.quit(timeout=_QUIT_S)
+    client.close()
+
+
+async def _encrypt(client: SMTP, progress: Progress) -> None:
+    """
+    Upgrade to TLS, or refuse to go on; then ask for the extensions again.
+    """
+    progress.stage = Stage.TLS
+    if not client.supports_extension("starttls"):
+        raise no_starttls()
+    await client.starttls()
+    await client.ehlo()
+
+
+async def _transact(client: SMTP, mail: Mail, progress: Progress) -> str:
+    """
+    MAIL, RCPT, DATA and the final dot, one by one, so that it is known how far it got.
+    """
+    progress.stage = Stage.MAIL
+    options = _mail_options(client, mail)
+    encoding = "utf-8" if mail.needs_utf8 else "ascii"
+    _require_quiet(client)
+    await client.mail(mail.sender, options=options, encoding=encoding)
+    progress.stage = Stage.RCPT
+    _require_quiet(client)
+    await client.rcpt(mail.recipient, encoding=encoding)
+    progress.stage = Stage.DATA
+    _require_quiet(client)
+    start = await client.execute_command(b"DATA")
+    if start.code != _START_INPUT:
+        raise SMTPResponseException(start.code, start.message)
+    protocol = _require_quiet(client)
+    protocol.write(_LEADING_DOT.sub(b"..", mail.content))
+    progress.dot_sent = True
+    protocol.write(b".\r\n")
+    answer = await protocol.read_response(timeout=_FINAL_DOT_S)
+    if answer.code not in _SUCCESS:
+        raise SMTPResponseException(answer.code, answer.message)
+    return str(_OK) if answer.code == _OK else str(answer.code)
+
+
+def _mail_options(client: SMTP, mail: Mail) -> list[str]:
+    limit = client.esmtp_extensions.get("size", "").strip()
+    if limit.isdecimal() and 0 < int(limit) < len(mail.content):
+        raise ProviderError(
+            Category.VALIDATION, Disposition.NEVER, Transmitted.NO, vendor_message="over the server's SIZE"
+        )
+    options = [f"SIZE={len(mail.content)}"] if client.supports_extension("size") else []
+    if mail.needs_utf8:
+        if not client.supports_extension("smtputf8"):
+            raise ProviderError(
+                Category.VALIDATION, Disposition.NEVER, Transmitted.NO, vendor_message="no SMTPUTF8 at the server"
+            )
+        options += ["BODY=8BITMIME", "SMTPUTF8"]
+    return options
+
+
+def _require_quiet(client: SMTP) -> SMTPProtocol:
+    """
+    The open protocol, with no answer lying in it that nobody asked for.
+    """
+    protocol = client.protocol
+    if protocol is None or not protocol.is_connected:
+        msg = "Connection lost"
+        raise SMTPServerDisconnected(msg)
+    if protocol._buffer:  # noqa: SLF001  # an answer sent ahead stays there and would be read as the next one
+        raise out_of_turn()
+    return protocol

@@ -1,0 +1,139 @@
+"""
+Settings of the channel.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from attrs import field, frozen
+
+from cobranza_sdk import InvalidValueError, Secret
+from cobranza_smtp_email._message import Mailbox, clean
+
+if TYPE_CHECKING:
+    from attrs import Attribute
+
+#: Port by TLS mode when none is configured. Port 25 is for relays between servers, so never for TLS of ours.
+PORTS = {"starttls": 587, "implicit": 465, "none": 25}
+_MAX_PORT = 65535
+
+
+def is_loopback(host: str) -> bool:
+    """
+    Whether *host*, a name or an address literal, is this machine for certain.
+    """
+    if host.rstrip(".").lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def is_link_base(url: str) -> bool:
+    """
+    Whether one-click links may start with *url*: https, or http to this machine; no query, no fragment.
+    """
+    if not url.isascii() or not url.isprintable() or any(character in url for character in ' <>"?#'):
+        return False
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
+
+
+def _secrets(value: Secret | Iterable[Secret] | None) -> tuple[Secret, ...]:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, Secret) else tuple(value)
+
+
+def _tls_mode(_instance: object, attribute: Attribute[Any], value: str) -> None:
+    if value not in PORTS:
+        msg = f"{attribute.name} must be one of {', '.join(sorted(PORTS))}"
+        raise InvalidValueError(msg)
+
+
+def _port(_instance: object, attribute: Attribute[Any], value: int | None) -> None:
+    if value is not None and not 0 < value <= _MAX_PORT:
+        msg = f"{attribute.name} must lie between 1 and {_MAX_PORT}"
+        raise InvalidValueError(msg)
+
+
+def _host(_instance: object, attribute: Attribute[Any], value: str) -> None:
+    if not value.strip() or not value.isprintable() or any(character in value for character in " /@"):
+        msg = f"{attribute.name} must be a host name or an address, without scheme or path"
+        raise InvalidValueError(msg)
+
+
+def _mailbox(_instance: object, attribute: Attribute[Any], value: str | None) -> None:
+    mailbox = None if value is None else Mailbox.parse(value)
+    if value is not None and (mailbox is None or mailbox.needs_utf8):
+        msg = f"{attribute.name} must be one address, local@domain, with an ASCII local part"
+        raise InvalidValueError(msg)
+
+
+def _header_text(_instance: object, attribute: Attribute[Any], value: str | None) -> None:
+    if value is not None and clean(value) is None:
+        msg = f"{attribute.name} holds a control character or an encoded word"
+        raise InvalidValueError(msg)
+
+
+def _link_base(_instance: object, attribute: Attribute[Any], value: str | None) -> None:
+    if value is not None and not is_link_base(value):
+        msg = f"{attribute.name} must be https (http only on this machine), without query or fragment"
+        raise InvalidValueError(msg)
+
+
+@frozen(kw_only=True)
+class SmtpEmailSettings:
+    """
+    How to reach the submission server and in whose name to write.
+
+    Attributes:
+        host: The submission server's name, as its certificate has it.
+        port: Its port; None is 587 for ``starttls``, 465 for ``implicit``, 25 for ``none``.
+        tls: ``starttls`` (must succeed; there is no falling back), ``implicit``, or ``none`` on loopback alone.
+        username: Account to log in with, or None to send without a login.
+        password: Its password. Fetched at every login, so it may rotate.
+        from_address: Sender of envelope and header; the account's identity.
+        from_name: Name shown beside it, or None.
+        reply_to: Where answers go, or None for *from_address*.
+        unsubscribe_url: What one-click links start with; None takes the public address of this channel's webhooks.
+        unsubscribe_secret: Keys of the link's signature: the first signs, all are accepted. Without one, messages carry
+            no one-click unsubscribe.
+        ca_file: PEM file of the only authorities to trust, or None for the machine's own.
+
+    Raises:
+        InvalidValueError: A value is impossible, or ``tls = "none"`` meets a host that is not loopback.
+    """
+
+    host: str = field(validator=_host)
+    port: int | None = field(default=None, validator=_port)
+    tls: str = field(default="starttls", validator=_tls_mode)
+    username: str | None = field(default=None, repr=False)
+    password: Secret | None = None
+    from_address: str = field(validator=_mailbox, repr=False)
+    from_name: str | None = field(default=None, validator=_header_text)
+    reply_to: str | None = field(default=None, validator=_mailbox, repr=False)
+    unsubscribe_url: str | None = field(default=None, validator=_link_base)
+    unsubscribe_secret: tuple[Secret, ...] = field(default=(), converter=_secrets)
+    ca_file: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.tls == "none" and not is_loopback(self.host):
+            msg = 'tls = "none" is for this machine alone: mail and password would cross the network in clear'
+            raise InvalidValueError(msg)
+
+    @property
+    def effective_port(self) -> int:
+        """
+        The port to connect to.
+        """
+        return self.port or PORTS[self.tls]

@@ -1,0 +1,332 @@
+"""
+A mail server on loopback, with mailboxes that can press "unsubscribe".
+
+aiosmtpd is imported when it starts: it comes with the extra ``sandbox``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Mapping, Sequence
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import default
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+from urllib.parse import urlsplit
+
+import httpx
+from attrs import field, frozen
+
+from cobranza_sdk import Address, Clock, Sandbox, SandboxMessage
+from cobranza_smtp_email._config import is_loopback
+
+if TYPE_CHECKING:
+    from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+
+FAULTS = ("greylist", "unknown_user", "drop_after_dot", "no_starttls")
+
+_OPT_OUT_WORDS = {"alto", "baja", "cancelar", "no más", "no mas", "parar", "sair", "stop", "unsubscribe"}
+_WEB_LINK = re.compile(r"<(https?://[^>\s]+)>")
+_START_S = 10.0
+
+
+@frozen(kw_only=True)
+class SandboxMail:
+    """
+    A mail as it arrived.
+
+    Attributes:
+        provider_message_id: Its Message-ID without brackets.
+        sender: Envelope sender.
+        recipients: Envelope recipients.
+        raw: The bytes after DATA, dot-stuffing undone.
+    """
+
+    provider_message_id: str
+    sender: str = field(repr=False)
+    recipients: tuple[str, ...] = field(repr=False)
+    raw: bytes = field(repr=False)
+
+    def parsed(self) -> EmailMessage:
+        """
+        The mail as a reader's program sees it.
+        """
+        return BytesParser(policy=default).parsebytes(self.raw)
+
+
+class SmtpSandbox(Sandbox):
+    """
+    A submission server that keeps what it is given.
+
+    Args:
+        clock: The time it lives in.
+        port: Port on 127.0.0.1, 0 for a free one.
+        webhook_url: Where a mail's one-click link leads instead of a public address, or None.
+        tls_context: Certificate and key with which to demand STARTTLS; None serves without TLS, on loopback.
+        username: Account that must log in, or None to ask for no login.
+    """
+
+    name: ClassVar[str] = "smtp_email"
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        port: int = 0,
+        webhook_url: str | None = None,
+        tls_context: ssl.SSLContext | None = None,
+        username: str | None = "sandbox-account",
+    ) -> None:
+        super().__init__(clock=clock, port=port, webhook_url=webhook_url)
+        self.tls_context = tls_context
+        self.username = username
+        self.password = "sandbox-password"  # noqa: S105  # opens nothing but this emulator on loopback
+        self.mails: list[SandboxMail] = []
+        self._received: list[SandboxMessage] = []
+        self._faults: list[str] = []
+        self._server: _Server | None = None
+
+    def start(self) -> None:
+        """
+        Serve on loopback in a background thread; *port* then holds the real one.
+        """
+        if self._server is not None:
+            return
+        # at its usual level, the server's library logs every recipient
+        logging.getLogger("mail.log").setLevel(logging.ERROR)
+        listening = socket.create_server(("127.0.0.1", self.port))
+        self.port = listening.getsockname()[1]
+        self._server = _Server(self, listening)
+        self._server.start()
+
+    def stop(self) -> None:
+        """
+        Stop serving and hang up. Safe to call twice.
+        """
+        server, self._server = self._server, None
+        if server is not None:
+            server.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """
+        Settings with which the channel reaches this server, secrets as plain text.
+        """
+        login = {} if self.username is None else {"username": self.username, "password": self.password}
+        return {
+            "host": "127.0.0.1",
+            "port": self.port,
+            "tls": "none" if self.tls_context is None else "starttls",
+            "from_address": "cobranza@example.com",
+            "unsubscribe_secret": "sandbox-unsubscribe-secret",
+            **login,
+        }
+
+    @property
+    def received(self) -> Sequence[SandboxMessage]:
+        """
+        Messages taken so far, in order.
+        """
+        return tuple(self._received)
+
+    def fail_next(self, fault: str) -> None:
+        """
+        Let something go wrong once; several faults wait for their turn in order.
+
+        Args:
+            fault: ``greylist`` (451 to the next RCPT), ``unknown_user`` (550 to the next RCPT), ``drop_after_dot`` (the
+                next mail is kept, but the connection ends without an answer), ``no_starttls`` (the next EHLO does not
+                offer it).
+        """
+        if fault not in FAULTS:
+            msg = f"fault must be one of {', '.join(FAULTS)}"
+            raise ValueError(msg)
+        self._faults.append(fault)
+
+    def reply(self, provider_message_id: str, text: str) -> int | None:
+        """
+        Press the mail program's "unsubscribe" when *text* asks for it.
+
+        The link of the mail is posted when it leads to this machine; else its token is posted to *webhook_url*.
+
+        Returns:
+            The status of the answer; None when *text* is something else (mail that is answered goes to an inbox, not to
+            us), when the mail has no link, or when it leads elsewhere and there is no *webhook_url*.
+        """
+        if text.strip().lower() not in _OPT_OUT_WORDS:
+            return None
+        link = self._link(provider_message_id)
+        if link is None:
+            return None
+        with httpx.Client(trust_env=False, follow_redirects=False) as client:
+            return client.post(
+                link,
+                content=b"List-Unsubscribe=One-Click",
+                headers={"Content-Type": "application/x-www-form-urlencoded"},
+            ).status_code
+
+    def _link(self, provider_message_id: str) -> str | None:
+        mail = next(mail for mail in self.mails if mail.provider_message_id == provider_message_id)
+        match = _WEB_LINK.search(str(mail.parsed().get("List-Unsubscribe", "")))
+        if match is None:
+            return None
+        parts = urlsplit(match[1])
+        if is_loopback(parts.hostname or ""):
+            return match[1]
+        return None if self.webhook_url is None else f"{self.webhook_url}?{parts.query}"
+
+    def _takes_fault(self, *kinds: str) -> str | None:
+        """
+        The fault whose turn it is, when it is one of *kinds*.
+        """
+        return self._faults.pop(0) if self._faults and self._faults[0] in kinds else None
+
+    def _keep(self, sender: str, recipients: Sequence[str], raw: bytes) -> None:
+        message = BytesParser(policy=default).parsebytes(raw)
+        identifier = str(message["Message-ID"]).strip().removeprefix("<").removesuffix(">")
+        plain = message.get_body(("plain",))
+        self.mails.append(
+            SandboxMail(provider_message_id=identifier, sender=sender, recipients=tuple(recipients), raw=raw)
+        )
+        self._received.append(
+            SandboxMessage(
+                provider_message_id=identifier,
+                to=Address("email", recipients[0]),
+                text="" if plain is None else plain.get_content().replace("\r\n", "\n").removesuffix("\n"),
+                attempt_id=identifier.rpartition("@")[0],
+                at=self.clock.now(),
+            )
+        )
+
+
+class _Handler:
+    """
+    What aiosmtpd asks during a conversation.
+    """
+
+    def __init__(self, sandbox: SmtpSandbox) -> None:
+        self._sandbox = sandbox
+
+    async def handle_EHLO(  # noqa: N802  # aiosmtpd finds it by this name
+        self, _server: SMTP, session: Session, _envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        if self._sandbox._takes_fault("no_starttls"):  # noqa: SLF001  # one class in two halves
+            return [line for line in responses if not line.endswith("STARTTLS")]
+        return responses
+
+    async def handle_MAIL(  # noqa: N802  # aiosmtpd finds it by this name and calls it with these
+        self, _server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if self._sandbox.username is not None and not session.authenticated:
+            return "530 5.7.0 Authentication required"
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 2.1.0 OK"
+
+    async def handle_RCPT(  # noqa: N802  # aiosmtpd finds it by this name and calls it with these
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        match self._sandbox._takes_fault("greylist", "unknown_user"):  # noqa: SLF001  # one class in two halves
+            case "greylist":
+                return "451 4.7.1 Greylisted, try again later"
+            case "unknown_user":
+                return f"550 5.1.1 <{address}>: no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 OK"
+
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  # likewise
+        content = envelope.content
+        raw = content.encode() if isinstance(content, str) else bytes(content or b"")
+        self._sandbox._keep(envelope.mail_from or "", envelope.rcpt_tos, raw)  # noqa: SLF001  # one class in two halves
+        if self._sandbox._takes_fault("drop_after_dot"):  # noqa: SLF001  # likewise
+            if isinstance(server.transport, asyncio.WriteTransport):
+                server.transport.abort()
+            await asyncio.get_running_loop().create_future()  # the lost connection cancels it
+        return f"250 2.0.0 OK: queued as {len(self._sandbox.mails)}"
+
+    def authenticate(
+        self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: Any
+    ) -> AuthResult:
+        """
+        Compare the credentials.
+        """
+        from aiosmtpd.smtp import AuthResult
+
+        expected = ((self._sandbox.username or "").encode(), self._sandbox.password.encode())
+        right = all(hmac.compare_digest(*pair) for pair in zip(expected, (data.login, data.password), strict=True))
+        return AuthResult(success=right, handled=False)
+
+
+class _Server:
+    """
+    One event loop in one thread, which ends with every connection closed.
+    """
+
+    def __init__(self, sandbox: SmtpSandbox, listening: socket.socket) -> None:
+        self._handler = _Handler(sandbox)
+        self._tls_context = sandbox.tls_context
+        self._listening = listening
+        self._connections: list[SMTP] = []
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="smtp_email-sandbox", daemon=True)
+
+    def start(self) -> None:
+        """
+        Return once it serves.
+        """
+        from aiosmtpd.smtp import SMTP  # noqa: F401  # a missing extra is to be told here, not in the thread
+
+        self._thread.start()
+        if not self._ready.wait(_START_S):
+            msg = "the mail server did not start"
+            raise TimeoutError(msg)
+
+    def stop(self) -> None:
+        """
+        Return once everything is closed.
+        """
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        server = await self._loop.create_server(self._connection, sock=self._listening)
+        self._ready.set()
+        await self._stopping.wait()
+        server.close()
+        for connection in self._connections:
+            if isinstance(connection.transport, asyncio.WriteTransport):
+                connection.transport.abort()
+        await asyncio.sleep(0)  # the aborted transports say goodbye to their protocols
+
+    def _connection(self) -> SMTP:
+        from aiosmtpd.smtp import SMTP
+
+        connection = SMTP(
+            self._handler,
+            hostname="sandbox.example.com",
+            ident="ESMTP",
+            enable_SMTPUTF8=True,
+            tls_context=self._tls_context,
+            require_starttls=self._tls_context is not None,
+            auth_require_tls=self._tls_context is not None,
+            authenticator=self._handler.authenticate,
+            loop=self._loop,
+        )
+        self._connections.append(connection)
+        return connection
