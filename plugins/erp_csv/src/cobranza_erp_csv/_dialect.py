@@ -1,0 +1,270 @@
+"""
+From bytes to rows: encoding, line ends, quotes, and the limits that keep a hostile file harmless.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import hashlib
+import re
+from collections import Counter, deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from attrs import define, field, frozen
+
+from cobranza_sdk import InvalidValueError
+
+MAX_LINE = 1 << 20
+MAX_CELL = 1 << 16
+MAX_COLUMNS = 200
+#: Lines that one quoted cell may span. An address or a note needs a few; a lost quote would take the rest of the file.
+MAX_SPAN = 20
+DELIMITERS = (",", ";", "\t", "|")
+
+_CHUNK = 1 << 18
+_LETTERS = frozenset("áéíóúñÁÉÍÓÚÑüÜ¿¡ºªãõâêôçÃÕÂÊÔÇ°")
+_ODD = frozenset("¢¤¥£‚„†‡‰‹›•™ƒ§¶¬±µ¨˜ˆ÷×∑∏π∫Ω√≈∆◊ŒœŸÿıþÞðÐ¦¯¸·¼½¾¹²³¾▒░▓│┤╣║╗╝┐└┴┬├─┼╚╔╩╦╠═╬┘┌█▄▀■Ý")  # noqa: RUF001  # look-alikes are what is looked for
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_SEP = re.compile(r'\ufeff?"?sep=(.)"?\s*', re.IGNORECASE)
+
+
+@frozen(kw_only=True)
+class FileFacts:
+    """
+    What the bytes of a file say.
+
+    Attributes:
+        digest: Of the content, 16 hexadecimal digits.
+        encoding: Python's name of it.
+        size: In bytes.
+    """
+
+    digest: str
+    encoding: str
+    size: int
+
+
+def examine(path: Path, encoding: str | None) -> FileFacts:
+    """
+    Read *path* once for its digest and, unless it is declared, its encoding.
+
+    Raises:
+        InvalidValueError: No encoding fits.
+    """
+    digest = hashlib.sha256()
+    utf8 = codecs.getincrementaldecoder("utf-8")()
+    is_utf8, size, head = True, 0, b""
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            head = head or chunk[:4096]
+            size += len(chunk)
+            digest.update(chunk)
+            if is_utf8 and (utf8.getstate()[0] or not chunk.isascii()):
+                is_utf8 = _decodes(utf8, chunk)
+    if is_utf8:
+        is_utf8 = _decodes(utf8, b"", final=True)
+    name = encoding or _by_mark(head) or ("utf-8" if is_utf8 else _eight_bit(path))
+    return FileFacts(digest=digest.hexdigest()[:16], encoding=name, size=size)
+
+
+def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = False) -> bool:
+    try:
+        decoder.decode(chunk, final)
+    except UnicodeDecodeError:
+        decoder.reset()
+        return False
+    return True
+
+
+def _by_mark(head: bytes) -> str | None:
+    if head.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig"
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    half = len(head) // 2
+    # Latin text in UTF-16 without a mark: every second byte is zero
+    if half and head[1::2].count(0) > half * 0.7:
+        return "utf-16-le"
+    if half and head[0::2].count(0) > half * 0.7:
+        return "utf-16-be"
+    return None
+
+
+def _eight_bit(path: Path) -> str:
+    """
+    Choose among the 8-bit encodings by what their high bytes would be: letters of Spanish and Portuguese, or odd signs.
+    """
+    counts: Counter[int] = Counter()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            counts.update(byte for byte in chunk if byte > 0x7F)  # noqa: PLR2004  # the end of ASCII
+    scores: dict[str, int] = {}
+    for name in ("cp1252", "cp850", "mac_roman"):
+        try:
+            decoded = {byte: bytes([byte]).decode(name) for byte in counts}
+        except UnicodeDecodeError:
+            continue  # 81 8D 8F 90 9D are nothing in cp1252
+        scores[name] = sum(
+            counts[byte] * (1 if char in _LETTERS else -1 if char in _ODD else 0) for byte, char in decoded.items()
+        )
+    return max(scores, key=lambda name: scores[name])
+
+
+@frozen
+class Row:
+    """
+    One logical row: cells, or why there are none.
+
+    Attributes:
+        line: First line of it, from 1.
+        cells: The cells; empty when *problem* is set.
+        problem: Why it could not be split, or None.
+        cut: Whether the file ends within it.
+        last: Whether it ends at the end of the file without a line end.
+    """
+
+    line: int
+    cells: list[str]
+    problem: str | None = None
+    cut: bool = False
+    last: bool = False
+
+
+@define
+class RowReader:
+    """
+    Splits a text into rows, strictly: a quote that never closes costs one line, not the rest of the file.
+
+    Attributes:
+        delimiter: One character.
+        width: Cells per row once the header is known, else None.
+    """
+
+    delimiter: str
+    width: int | None = None
+    _waiting: deque[tuple[int, str | None]] = field(factory=deque, init=False)
+    _number: int = field(default=0, init=False)
+
+    def rows(self, stream: TextIO) -> Iterator[Row]:
+        """
+        Yield every row that is not blank. *stream* translates line ends itself.
+        """
+        delimiter = self.delimiter
+        while (item := self._next(stream)) is not None:
+            line, text = item
+            if text is None:
+                yield Row(line, [], "the line is longer than 1 MiB")
+                continue
+            stripped = text.rstrip("\n\x1a")
+            if not stripped or stripped.isspace():
+                continue
+            if (problem := _unreadable(stripped)) is not None:
+                yield Row(line, [], problem)
+            elif '"' in stripped:
+                yield self._quoted(stream, line, text)
+            else:
+                yield _sized(Row(line, stripped.split(delimiter), last=text[-1] != "\n"))
+
+    def _next(self, stream: TextIO) -> tuple[int, str | None] | None:
+        if self._waiting:
+            return self._waiting.popleft()
+        text = stream.readline(MAX_LINE + 1)
+        if not text:
+            return None
+        self._number += 1
+        if len(text) <= MAX_LINE or text[-1] == "\n":
+            return self._number, text
+        while text and text[-1] != "\n":
+            text = stream.readline(MAX_LINE)
+        return self._number, None
+
+    def _quoted(self, stream: TextIO, line: int, text: str) -> Row:
+        last = text[-1:] != "\n"
+        cells = self._split([text.rstrip("\n\x1a")])
+        if cells is not None:
+            return _sized(Row(line, cells, last=last))
+        if text.count('"') % 2 == 0:
+            return Row(line, [], "the quotes are broken: a cell goes on after its closing quote")
+        return self._spanning(stream, line, text)
+
+    def _spanning(self, stream: TextIO, line: int, text: str) -> Row:
+        parts, size, quotes, cut = [text], len(text), text.count('"'), False
+        taken: list[tuple[int, str | None]] = []
+        while len(parts) <= MAX_SPAN and size <= MAX_LINE:
+            item = self._next(stream)
+            if item is None:
+                cut = True
+                break
+            taken.append(item)
+            more = item[1]
+            if more is None or _unreadable(more) is not None:
+                break
+            parts.append(more)
+            size += len(more)
+            quotes += more.count('"')
+            if quotes % 2 == 0:
+                cells = self._split([*parts[:-1], more.rstrip("\n\x1a")])
+                if cells is not None and self._believable(cells, parts[1:-1]):
+                    return _sized(Row(line, cells, last=more[-1:] != "\n"))
+                break
+        # nothing is lost: what the open quote swallowed is read again, line by line
+        self._waiting.extendleft(reversed(taken))
+        return Row(line, [], "a quote opens here and never closes; the lines after it were read by themselves", cut)
+
+    def _believable(self, cells: list[str], swallowed: list[str]) -> bool:
+        """
+        Whether a cell over several lines is one: not if a line within it is itself a row of the full width.
+        """
+        if self.width is None:
+            return True
+        return len(cells) == self.width and all(part.count(self.delimiter) + 1 != self.width for part in swallowed)
+
+    def _split(self, lines: list[str]) -> list[str] | None:
+        try:
+            (cells,) = csv.reader(lines, delimiter=self.delimiter, strict=True)
+        except (csv.Error, ValueError):
+            return None
+        return cells
+
+
+def _unreadable(text: str) -> str | None:
+    if "\0" in text:
+        return "the line holds a NUL byte"
+    if not text.isascii() and _SURROGATES.search(text):
+        return "the line holds bytes that are not of the file's encoding"
+    return None
+
+
+def _sized(row: Row) -> Row:
+    if len(row.cells) > MAX_COLUMNS:
+        return Row(row.line, [], f"the row has {len(row.cells)} cells, more than {MAX_COLUMNS}", last=row.last)
+    if any(len(cell) > MAX_CELL for cell in row.cells):
+        return Row(row.line, [], "a cell is longer than 64 KiB", last=row.last)
+    return row
+
+
+def open_text(path: Path, encoding: str) -> TextIO:
+    """
+    Open *path* so that one bad byte spoils its line, not the file.
+
+    Raises:
+        InvalidValueError: The encoding is none for text.
+    """
+    errors = "replace" if encoding.replace("_", "-").lower().startswith(("utf-16", "utf-32")) else "surrogateescape"
+    try:
+        return path.open("r", encoding=encoding, errors=errors, newline=None)
+    except LookupError:
+        msg = f"encoding {encoding[:20]!r} is not known"
+        raise InvalidValueError(msg, hint="for example utf-8, cp1252 or cp850") from None
+
+
+def declared_delimiter(path: Path, encoding: str) -> str | None:
+    """
+    The delimiter that a first line ``sep=;`` names, or None.
+    """
+    with open_text(path, encoding) as stream:
+        found = _SEP.fullmatch(stream.readline(16))
+    return found[1] if found and found[1] not in "\"'\r\n" else None
