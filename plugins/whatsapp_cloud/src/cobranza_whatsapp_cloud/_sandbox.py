@@ -1,0 +1,503 @@
+"""
+The vendor's emulator: takes messages as the vendor does and posts its signed webhooks.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+import threading
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+
+import httpx
+from attrs import frozen
+
+from cobranza_sdk import Address, Clock, CobranzaError, ConfigurationError, InvalidValueError, Sandbox, SandboxMessage
+
+if TYPE_CHECKING:
+    from cobranza_whatsapp_cloud._sandbox_server import Answer, Call, SandboxServer
+
+#: What can go wrong once: see `WhatsAppSandbox.fail_next`.
+Fault = Literal["rate_limit", "server_error", "hang", "bad_json"]
+
+PHONE_NUMBER_ID = "106540352242922"
+WABA_ID = "102290129340398"
+DISPLAY_PHONE_NUMBER = "51900000000"
+ACCESS_TOKEN = "sandbox-access-token"  # noqa: S105  # the emulator's own, worth nothing elsewhere
+APP_SECRET = "sandbox-app-secret"  # noqa: S105  # likewise
+VERIFY_TOKEN = "sandbox-verify-token"  # noqa: S105  # likewise
+CHALLENGE = "1158201444"
+
+_WINDOW = timedelta(hours=24)
+_TEXT_LENGTH = 4096
+_PHONE = re.compile(r"\+?[0-9]{5,15}")
+_SEPARATORS = re.compile(r"[\s()-]")
+_BARRED_IN_PARAMETER = re.compile(r"[\n\r\t]| {4}")
+_WEBHOOK_TIMEOUT_S = 10.0
+
+
+class WhatsAppSandbox(Sandbox):
+    """
+    The Cloud API for one business phone number, on loopback.
+
+    Numbers are not rewritten: the ``wa_id`` of a person is the number that was written to.
+
+    Args:
+        clock: The time it lives in: of messages, of webhooks and of the 24-hour window.
+        port: Port on 127.0.0.1, 0 for a free one.
+        webhook_url: Where it posts webhooks, or None to post none.
+        templates: Names of approved templates; None takes every name for approved.
+    """
+
+    name = "whatsapp_cloud"
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        port: int = 0,
+        webhook_url: str | None = None,
+        templates: Collection[str] | None = None,
+    ) -> None:
+        super().__init__(clock=clock, port=port, webhook_url=webhook_url)
+        self._templates = None if templates is None else frozenset(templates)
+        self._lock = threading.Lock()
+        self._received: list[SandboxMessage] = []
+        self._inbound = 0
+        self._written_at: dict[Address, datetime] = {}
+        self._faults: deque[Fault] = deque()
+        self._server: SandboxServer | None = None
+        self._http: httpx.Client | None = None
+
+    def start(self) -> None:
+        """
+        Serve on loopback in a background thread; *port* then holds the real one.
+
+        Raises:
+            ConfigurationError: The extra ``sandbox`` is not installed.
+        """
+        if self._server is not None:
+            return
+        try:
+            from cobranza_whatsapp_cloud._sandbox_server import SandboxServer
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(
+                [f"the emulator needs {error.name}: install cobranza-whatsapp-cloud[sandbox]"]
+            ) from error
+        self._server = SandboxServer(self.port, send=self._send, look=self._look)
+        self.port = self._server.port
+
+    def stop(self) -> None:
+        """
+        Stop serving. Safe to call twice.
+        """
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+        http, self._http = self._http, None
+        if http is not None:
+            http.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """
+        Settings with which the channel reaches this emulator, secrets as plain text.
+        """
+        return {
+            "phone_number_id": PHONE_NUMBER_ID,
+            "waba_id": WABA_ID,
+            "access_token": ACCESS_TOKEN,
+            "app_secret": APP_SECRET,
+            "verify_token": VERIFY_TOKEN,
+            "api_version": "v25.0",
+            "base_url": f"http://127.0.0.1:{self.port}",
+        }
+
+    @property
+    def received(self) -> Sequence[SandboxMessage]:
+        """
+        Messages taken so far, in order.
+        """
+        with self._lock:
+            return tuple(self._received)
+
+    # What is asked for
+
+    def fail_next(self, fault: Fault) -> None:
+        """
+        Let one call go wrong; several wait in line.
+
+        Args:
+            fault: ``rate_limit`` and ``server_error`` do not take the message; ``hang`` takes it and never answers;
+                ``bad_json`` takes it and answers what nobody can read.
+        """
+        if fault not in get_args(Fault):
+            msg = f"fault must be one of {', '.join(get_args(Fault))}"
+            raise InvalidValueError(msg)
+        with self._lock:
+            self._faults.append(fault)
+
+    def handshake(self) -> str:
+        """
+        Make the vendor's first call to the webhook address; the answer's text, which should be `CHALLENGE`.
+        """
+        url = httpx.URL(self._address()).copy_merge_params(
+            {"hub.mode": "subscribe", "hub.challenge": CHALLENGE, "hub.verify_token": VERIFY_TOKEN}
+        )
+        return self._call("GET", url).text
+
+    def deliver(self, provider_message_id: str) -> int | None:
+        """
+        Report the message as sent and then as delivered.
+
+        Returns:
+            Our answer to the second report, or to the first one when that was refused.
+        """
+        sent = self._report(provider_message_id, "sent")
+        if sent is None or not httpx.codes.is_success(sent):
+            return sent
+        return self._report(provider_message_id, "delivered")
+
+    def read(self, provider_message_id: str) -> int | None:
+        """
+        Report the message as read.
+        """
+        return self._report(provider_message_id, "read")
+
+    def fail(self, provider_message_id: str) -> int | None:
+        """
+        Report that the person cannot be reached on WhatsApp (131026).
+        """
+        return self._report(provider_message_id, "failed")
+
+    def reply(self, provider_message_id: str, text: str) -> int | None:
+        """
+        Let the person answer the message with *text*, which opens the 24-hour window.
+        """
+        return self._answered(provider_message_id, {"type": "text", "text": {"body": text}})
+
+    def tap(self, provider_message_id: str, payload: str, title: str) -> int | None:
+        """
+        Let the person tap the template's quick reply that shows *title*, which opens the 24-hour window.
+        """
+        return self._answered(provider_message_id, {"type": "button", "button": {"payload": payload, "text": title}})
+
+    # The vendor's webhooks
+
+    def _report(self, provider_message_id: str, status: str) -> int | None:
+        message = self._message(provider_message_id)
+        return self._post(_status_value(message, status, self._now_s()))
+
+    def _answered(self, provider_message_id: str, content: Mapping[str, object]) -> int | None:
+        message = self._message(provider_message_id)
+        with self._lock:
+            self._inbound += 1
+            wamid = _wamid(f"in.{self._inbound}", self.clock.now())
+            self._written_at[message.to] = self.clock.now()
+        return self._post(_inbound_value(message, wamid, self._now_s(), content))
+
+    def _message(self, provider_message_id: str) -> SandboxMessage:
+        for message in self.received:
+            if message.provider_message_id == provider_message_id:
+                return message
+        msg = "this emulator took no message with that id"
+        raise InvalidValueError(msg)
+
+    def _now_s(self) -> str:
+        return str(int(self.clock.now().timestamp()))
+
+    def _post(self, value: Mapping[str, object]) -> int | None:
+        if self.webhook_url is None:
+            return None
+        change = {"field": "messages", "value": value}
+        document = {"object": "whatsapp_business_account", "entry": [{"id": WABA_ID, "changes": [change]}]}
+        body = serialise(document)
+        headers = {"Content-Type": "application/json", "X-Hub-Signature-256": sign(body)}
+        return self._call("POST", httpx.URL(self._address()), content=body, headers=headers).status_code
+
+    def _address(self) -> str:
+        if self.webhook_url is None:
+            msg = "this emulator has no webhook_url"
+            raise InvalidValueError(msg)
+        return self.webhook_url
+
+    def _call(self, method: str, url: httpx.URL, **parts: Any) -> httpx.Response:
+        if self._http is None:
+            self._http = httpx.Client(trust_env=False, timeout=_WEBHOOK_TIMEOUT_S)
+        try:
+            return self._http.request(method, url, **parts)
+        except httpx.HTTPError as error:
+            msg = f"nobody answers at the webhook address ({type(error).__name__})"
+            raise CobranzaError(msg, hint="start the server that takes webhooks first") from error
+
+    # The vendor's API
+
+    def _send(self, call: Call) -> Answer:
+        with self._lock:
+            refusal = _refused_caller(call)
+            if refusal is not None:
+                return refusal.answer()
+            fault = self._faults.popleft() if self._faults else None
+            if fault == "rate_limit":
+                return Refusal(429, 130429, "Rate limit hit").answer()
+            if fault == "server_error":
+                return Refusal(500, 131000, "Something went wrong").answer()
+            taken = self._take(call.body)
+        if isinstance(taken, Refusal):
+            return taken.answer()
+        return _success(taken, fault)
+
+    def _take(self, body: bytes) -> SandboxMessage | Refusal:
+        try:
+            to, text, template, attempt_id = _read(body)
+            self._require_sendable(to, template)
+        except _RefusedError as error:
+            return error.refusal
+        now = self.clock.now()
+        message = SandboxMessage(
+            provider_message_id=_wamid(f"out.{len(self._received) + 1}", now),
+            to=to,
+            text=text,
+            template=template,
+            attempt_id=attempt_id,
+            at=now,
+        )
+        self._received.append(message)
+        return message
+
+    def _require_sendable(self, to: Address, template: str | None) -> None:
+        if template is None:
+            written_at = self._written_at.get(to)
+            if written_at is None or self.clock.now() - written_at >= _WINDOW:
+                raise _RefusedError(400, 131047, "Re-engagement message")
+        elif self._templates is not None and template not in self._templates:
+            raise _RefusedError(404, 132001, "Template name does not exist in the translation")
+
+    def _look(self, call: Call) -> Answer:
+        refusal = _refused_caller(call)
+        if refusal is not None:
+            return refusal.answer()
+        return _answer(200, {"verified_name": "Comercial Ejemplo", "quality_rating": "GREEN", "id": PHONE_NUMBER_ID})
+
+
+def serialise(document: Mapping[str, object]) -> bytes:
+    r"""
+    JSON as the vendor writes it: ``\u00f1`` for what is not ASCII and ``\/`` for a slash.
+    """
+    return json.dumps(document, ensure_ascii=True, separators=(",", ":")).replace("/", "\\/").encode("ascii")
+
+
+def sign(body: bytes) -> str:
+    """
+    Value of ``X-Hub-Signature-256`` for *body*.
+    """
+    return "sha256=" + hmac.new(APP_SECRET.encode(), body, hashlib.sha256).hexdigest()
+
+
+@frozen
+class Refusal:
+    """
+    An error of the vendor.
+
+    Attributes:
+        status: HTTP status code.
+        code: The vendor's code.
+        message: The vendor's words.
+    """
+
+    status: int
+    code: int
+    message: str
+
+    def answer(self) -> Answer:
+        """
+        As the vendor sends it.
+        """
+        error = {
+            "message": f"(#{self.code}) {self.message}",
+            "type": "OAuthException",
+            "code": self.code,
+            "error_data": {"messaging_product": "whatsapp", "details": self.message},
+            "fbtrace_id": "SandboxTrace",
+        }
+        return _answer(self.status, {"error": error})
+
+
+class _RefusedError(Exception):
+    """
+    Ends the reading of a request.
+    """
+
+    def __init__(self, status: int, code: int, message: str) -> None:
+        super().__init__(message)
+        self.refusal = Refusal(status, code, message)
+
+
+def _answer(status: int | None, document: Mapping[str, object]) -> Answer:
+    from cobranza_whatsapp_cloud._sandbox_server import Answer
+
+    return Answer(status=status, body=serialise(document))
+
+
+def _success(message: SandboxMessage, fault: Fault | None) -> Answer:
+    value = message.to.value
+    identity = {"wa_id": value[1:]} if message.to.scheme == "e164" else {"user_id": value}
+    sent = {"id": message.provider_message_id} | ({"message_status": "accepted"} if message.template else {})
+    answer = _answer(
+        None if fault == "hang" else 200,
+        {"messaging_product": "whatsapp", "contacts": [{"input": value, **identity}], "messages": [sent]},
+    )
+    if fault == "bad_json":
+        return type(answer)(status=200, body=answer.body[:-1])
+    return answer
+
+
+def _refused_caller(call: Call) -> Refusal | None:
+    if not hmac.compare_digest(call.authorization.encode(), f"Bearer {ACCESS_TOKEN}".encode()):
+        return Refusal(401, 190, "Invalid OAuth access token")
+    if call.number_id != PHONE_NUMBER_ID:
+        return Refusal(400, 100, "Unsupported request: the object does not exist or cannot be loaded")
+    return None
+
+
+def _read(body: bytes) -> tuple[Address, str, str | None, str | None]:
+    """
+    The recipient, the words, the template's name and our id of a request to send.
+    """
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise _RefusedError(400, 100, "The request is no JSON object")
+    if document.get("messaging_product") != "whatsapp":
+        raise _RefusedError(400, 100, "The parameter messaging_product is required")
+    to = _recipient(document)
+    opaque = document.get("biz_opaque_callback_data")
+    attempt_id = opaque if isinstance(opaque, str) else None
+    kind = document.get("type", "text")
+    if kind == "template":
+        template = _object(document, "template")
+        _required(_object(template, "language"), "code")
+        return to, _parameters(template), _required(template, "name"), attempt_id
+    if kind != "text":
+        raise _RefusedError(400, 131051, "This emulator takes text and template messages")
+    text = _required(_object(document, "text"), "body")
+    if len(text) > _TEXT_LENGTH:
+        raise _RefusedError(400, 100, "Param text['body'] is too long")
+    return to, text, None, attempt_id
+
+
+def _recipient(document: Mapping[str, Any]) -> Address:
+    if document.get("to") is None and document.get("recipient") is None:
+        raise _RefusedError(400, 100, "The parameter to is required")
+    try:
+        if document.get("to") is None:
+            return Address("bsuid", _required(document, "recipient"))
+        number = _SEPARATORS.sub("", _required(document, "to"))
+        if _PHONE.fullmatch(number):
+            return Address("e164", "+" + number.removeprefix("+"))
+    except InvalidValueError:
+        pass
+    raise _RefusedError(400, 131009, "Parameter value is not valid")
+
+
+def _parameters(template: Mapping[str, Any]) -> str:
+    components = template.get("components", [])
+    if not isinstance(components, list):
+        raise _RefusedError(400, 100, "Param template['components'] must be an array")
+    values: list[str] = []
+    for component in components:
+        parameters = component.get("parameters", []) if isinstance(component, dict) else None
+        if not isinstance(parameters, list):
+            raise _RefusedError(400, 100, "Param parameters must be an array")
+        for parameter in parameters:
+            value = parameter.get("text") if isinstance(parameter, dict) else None
+            if not isinstance(value, str) or not value or _BARRED_IN_PARAMETER.search(value):
+                raise _RefusedError(400, 132018, "A parameter of the template has a value that is not allowed")
+            values.append(value)
+    return "\n".join(values)
+
+
+def _object(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
+    value = fields.get(name)
+    if not isinstance(value, dict):
+        raise _RefusedError(400, 100, f"The parameter {name} is required")
+    return value
+
+
+def _required(fields: Mapping[str, Any], name: str) -> str:
+    value = fields.get(name)
+    if not isinstance(value, str) or not value.strip():
+        raise _RefusedError(400, 100, f"The parameter {name} is required")
+    return value
+
+
+def _wamid(serial: str, at: datetime) -> str:
+    """
+    An id that looks like the vendor's: the same for the same call at the same instant, and unique in one emulator.
+    """
+    text = f"{PHONE_NUMBER_ID}.{at:%Y%m%d%H%M%S}.{serial}"
+    return "wamid.HBg" + base64.b64encode(text.encode()).decode("ascii")
+
+
+def _value(**parts: object) -> dict[str, object]:
+    metadata = {"display_phone_number": DISPLAY_PHONE_NUMBER, "phone_number_id": PHONE_NUMBER_ID}
+    return {"messaging_product": "whatsapp", "metadata": metadata, **parts}
+
+
+def _contacts(person: Address) -> list[dict[str, object]]:
+    key = "wa_id" if person.scheme == "e164" else "user_id"
+    return [{"profile": {"name": "Señora Ejemplo"}, key: person.value.removeprefix("+")}]
+
+
+def _status_value(message: SandboxMessage, status: str, timestamp: str) -> dict[str, object]:
+    key = "recipient_id" if message.to.scheme == "e164" else "recipient_user_id"
+    update: dict[str, object] = {
+        "id": message.provider_message_id,
+        "status": status,
+        "timestamp": timestamp,
+        key: message.to.value.removeprefix("+"),
+    }
+    if message.attempt_id is not None:
+        update["biz_opaque_callback_data"] = message.attempt_id
+    if status in {"sent", "delivered"}:
+        category = "utility" if message.template else "service"
+        update["pricing"] = {"billable": True, "pricing_model": "PMP", "type": "regular", "category": category}
+    if status != "failed":
+        return _value(contacts=_contacts(message.to), statuses=[update])
+    words = "Message undeliverable"
+    update["errors"] = [
+        {
+            "code": 131026,
+            "title": words,
+            "message": words,
+            "error_data": {"details": f"{words}."},
+            "href": "https://developers.example.com/error-codes/",
+        }
+    ]
+    return _value(statuses=[update])
+
+
+def _inbound_value(
+    message: SandboxMessage, wamid: str, timestamp: str, content: Mapping[str, object]
+) -> dict[str, object]:
+    key = "from" if message.to.scheme == "e164" else "from_user_id"
+    inbound = {
+        "context": {"from": DISPLAY_PHONE_NUMBER, "id": message.provider_message_id},
+        key: message.to.value.removeprefix("+"),
+        "id": wamid,
+        "timestamp": timestamp,
+        **content,
+    }
+    return _value(contacts=_contacts(message.to), messages=[inbound])
