@@ -1,0 +1,78 @@
+"""
+What a text is billed as.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from cobranza_twilio_sms._segments import count_segments
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "units", "parts"),
+    [
+        ("a" * 160, "GSM-7", 160, 1),
+        ("a" * 161, "GSM-7", 161, 2),
+        ("ñ" * 160, "GSM-7", 160, 1),
+        ("á", "UCS-2", 1, 1),
+        ("a" * 159 + "á", "UCS-2", 160, 3),
+        ("a" * 70 + "á", "UCS-2", 71, 2),
+        ("€" * 80, "GSM-7", 160, 1),
+        ("€" * 81, "GSM-7", 162, 2),
+        ("a" * 152 + "€" + "a" * 10, "GSM-7", 164, 2),
+        ("😀" * 35, "UCS-2", 70, 1),
+        ("😀" * 36, "UCS-2", 72, 2),
+        ("a" * 306, "GSM-7", 306, 2),
+        ("a" * 307, "GSM-7", 307, 3),
+        ("", "GSM-7", 0, 1),
+    ],
+)
+def test_a_text_is_counted_as_the_vendor_bills_it(text: str, encoding: str, units: int, parts: int) -> None:
+    """
+    A creditor pays per part, so a wrong count is a wrong price.
+    """
+    counted = count_segments(text)
+
+    assert (counted.encoding, counted.units, counted.parts) == (encoding, units, parts)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("a" * 152 + "€" + "a" * 151, 2),
+        ("a" * 152 + "€" + "a" * 152, 3),
+        ("á" * 66 + "😀" + "á" * 65, 2),
+        ("á" * 66 + "😀" + "á" * 66, 3),
+    ],
+)
+def test_a_pair_is_never_split_over_two_parts(text: str, parts: int) -> None:
+    """
+    A pair that does not fit leaves a unit of the part empty, which can cost one part more.
+    """
+    assert count_segments(text).parts == parts
+
+
+@pytest.mark.parametrize("char", "éÉñÑüÜ¿¡àòìùèÇ$@_\n\rÄöß")
+def test_spanish_letters_of_the_short_alphabet_cost_one_septet(char: str) -> None:
+    """
+    These letters are safe to use in a text of 160.
+    """
+    assert count_segments(char).encoding == "GSM-7"
+    assert count_segments(char).units == 1
+
+
+@pytest.mark.parametrize("char", "áÁíÍóÓúÚçãõâêôÀº°“”\u2018\u2013…«\u00a0\u200b\t₡₲₱`")
+def test_letters_outside_the_short_alphabet_make_the_text_dear(char: str) -> None:
+    """
+    One of these more than halves what fits into a part.
+    """
+    assert count_segments("a" * 160 + char).encoding == "UCS-2"
+
+
+@pytest.mark.parametrize("char", "^{}\\[~]|€\f")
+def test_extended_characters_cost_two_septets(char: str) -> None:
+    """
+    They travel behind an escape.
+    """
+    assert count_segments(char).units == 2
