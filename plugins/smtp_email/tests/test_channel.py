@@ -128,6 +128,7 @@ async def test_a_mail_arrives_as_it_was_meant(channel: SmtpEmail, sandbox: SmtpS
     accepted = await channel.send(make_message())
 
     (arrived,) = sandbox.received
+    assert accepted.status == "250 queued as 1"
     assert accepted.provider_message_id == "01j4k5m6n7p8q9r0s1t2v3w4x5@example.com" == arrived.provider_message_id
     assert (arrived.to.value, arrived.text) == ("ana@example.net", "Hola, su cuota vence mañana.")
     assert arrived.attempt_id == "01j4k5m6n7p8q9r0s1t2v3w4x5"
@@ -485,7 +486,7 @@ def test_each_event_loop_closes_what_was_kept_for_it(
 
     assert len(sandbox.received) == 3
     assert [warning for warning in recwarn if warning.category is ResourceWarning] == []
-    assert all(pool.idle == [] for pool in channel._pools.values())
+    assert channel._pools == {}
 
 
 async def test_check_logs_in_and_sends_nothing(channel: SmtpEmail, sandbox: SmtpSandbox) -> None:
@@ -522,8 +523,10 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("the openssl program is needed to make a certificate")
     folder = tmp_path_factory.mktemp("tls")
     subprocess.run(  # noqa: S603  # a fixed command line
-        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", "-subj", "/CN=127.0.0.1"]
-        + ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(folder / "key"), "-out", str(folder / "cert")],
+        [
+            *(openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", "-subj", "/CN=127.0.0.1"),
+            *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(folder / "key"), "-out", str(folder / "cert")),
+        ],
         check=True,
         capture_output=True,
     )

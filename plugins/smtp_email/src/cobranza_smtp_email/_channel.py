@@ -8,8 +8,7 @@ import asyncio
 import contextlib
 import re
 import ssl
-import weakref
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, ClassVar
 
 from aiosmtplib import SMTP, SMTPResponseException, SMTPServerDisconnected
@@ -53,9 +52,10 @@ _QUIT_S = 5.0
 _MAX_CONNECTIONS = 4
 _MAX_MAILS = 100
 
-_OK, _START_INPUT, _CLOSING = 250, 354, 421
+_START_INPUT, _CLOSING = 354, 421
 _SUCCESS = range(200, 300)
 _SCHEMES: Any = ("email",)  # as a typed tuple it does not fit the generic signature of the field's converter
+_QUEUE_ID = re.compile(r"queued as [A-Za-z0-9._-]{1,64}", re.ASCII)  # what a postmaster asks for
 _LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 
 
@@ -73,7 +73,7 @@ class _Pool:
 
     slots: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(_MAX_CONNECTIONS))
     idle: list[_Connection] = field(factory=list)
-    lifetime: AsyncIterator[None] | None = None
+    lifetime: AsyncGenerator[None, None] | None = None
 
     def take(self) -> _Connection | None:
         """
@@ -129,7 +129,7 @@ class SmtpEmail(Channel):
         self._sender = _known_mailbox(config.from_address)
         self._reply_to = None if config.reply_to is None else _known_mailbox(config.reply_to)
         self._tls_context: ssl.SSLContext | None = None
-        self._pools: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = weakref.WeakKeyDictionary()
+        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
 
     @property
     def account(self) -> str:
@@ -211,11 +211,10 @@ class SmtpEmail(Channel):
         """
         here = asyncio.get_running_loop()
         for loop, pool in list(self._pools.items()):
-            if loop is here:
-                await pool.drain()
+            if loop is here and pool.lifetime is not None:
+                await pool.lifetime.aclose()
             elif not loop.is_closed():
                 loop.call_soon_threadsafe(pool.abandon)
-        self._pools.pop(here, None)
 
     def _require_own_sender(self, sender: str | None) -> None:
         if sender is not None and "@" in sender and sender != self.account:
@@ -229,7 +228,7 @@ class SmtpEmail(Channel):
 
     async def _carry(self, mail: Mail) -> str:
         """
-        Send on a kept connection or a new one; returns the server's last words.
+        Send on a kept connection or a new one; returns the server's code and, when it names one, its queue id.
 
         A kept connection may have died unseen. When it fails before the server took MAIL, nothing was transmitted, and
         the mail goes out once more on a new one.
@@ -278,9 +277,16 @@ class SmtpEmail(Channel):
         if pool is None:
             pool = self._pools[loop] = _Pool()
             # a loop closes its open generators when it ends: that is how the sockets kept for it are not left behind
-            pool.lifetime = _until_loop_ends(pool)
+            pool.lifetime = self._until_loop_ends(loop, pool)
             await anext(pool.lifetime)
         return pool
+
+    async def _until_loop_ends(self, loop: asyncio.AbstractEventLoop, pool: _Pool) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            self._pools.pop(loop, None)
+            await pool.drain()
 
     async def _connect(self, progress: Progress) -> SMTP:
         """
@@ -356,13 +362,6 @@ def _was_stale(error: ProviderError, progress: Progress) -> bool:
     return progress.reused and progress.stage is Stage.MAIL and gone
 
 
-async def _until_loop_ends(pool: _Pool) -> AsyncIterator[None]:
-    try:
-        yield
-    finally:
-        await pool.drain()
-
-
 async def _leave(client: SMTP) -> None:
     with contextlib.suppress(*FAILURES):
         await client.quit(timeout=_QUIT_S)
@@ -404,7 +403,8 @@ async def _transact(client: SMTP, mail: Mail, progress: Progress) -> str:
     answer = await protocol.read_response(timeout=_FINAL_DOT_S)
     if answer.code not in _SUCCESS:
         raise SMTPResponseException(answer.code, answer.message)
-    return str(_OK) if answer.code == _OK else str(answer.code)
+    queued = _QUEUE_ID.search(answer.message)
+    return f"{answer.code} {queued[0]}" if queued else str(answer.code)
 
 
 def _mail_options(client: SMTP, mail: Mail) -> list[str]:

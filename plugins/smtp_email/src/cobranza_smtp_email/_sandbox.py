@@ -176,7 +176,10 @@ class SmtpSandbox(Sandbox):
             ).status_code
 
     def _link(self, provider_message_id: str) -> str | None:
-        mail = next(mail for mail in self.mails if mail.provider_message_id == provider_message_id)
+        mail = next((mail for mail in self.mails if mail.provider_message_id == provider_message_id), None)
+        if mail is None:
+            msg = "no such mail has arrived"
+            raise LookupError(msg)
         match = _WEB_LINK.search(str(mail.parsed().get("List-Unsubscribe", "")))
         if match is None:
             return None
