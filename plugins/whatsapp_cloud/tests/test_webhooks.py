@@ -1,0 +1,655 @@
+"""
+Handshake, proof and reading of webhooks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as profile
+from hypothesis import strategies as st
+
+from cobranza_sdk import Address, EventKind, WebhookRejectedError, WebhookRequest
+from cobranza_sdk.testing import make_provider
+from cobranza_whatsapp_cloud._channel import WhatsAppCloud
+from cobranza_whatsapp_cloud._opt_out import is_opt_out
+
+NOW = datetime(2026, 8, 5, 17, 0, tzinfo=UTC)
+VECTOR = b'{"object":"whatsapp_business_account","entry":[]}'
+VECTOR_SIGNATURE = "sha256=523505d20f6a97026a425949264490ca97eab5d4ba6cd6a0f56f7557599d7f7b"
+ADDRESS = "https://cobranza.example.com/webhooks/whatsapp"
+Signed = Callable[..., WebhookRequest]
+Parsed = Callable[..., Any]
+
+
+def request(
+    method: str = "POST", url: str = ADDRESS, body: bytes = VECTOR, headers: dict[str, str] | None = None
+) -> WebhookRequest:
+    return WebhookRequest(method=method, url=url, headers=headers or {}, body=body, received_at=NOW)
+
+
+def status(word: str = "delivered", **changes: Any) -> dict[str, Any]:
+    update = {
+        "id": "wamid.HBgMTE=",
+        "status": word,
+        "timestamp": "1750263773",
+        "recipient_id": "51987654321",
+        "biz_opaque_callback_data": "01k1attempt",
+    }
+    return {"statuses": [update | changes]}
+
+
+def inbound(kind: str, content: Any, **changes: Any) -> dict[str, Any]:
+    message = {"from": "51987654321", "id": "wamid.IN", "timestamp": "1750263773", "type": kind, kind: content}
+    return {"messages": [message | changes]}
+
+
+# Handshake
+
+
+def handshake(mode: str = "subscribe", token: str = "verify-canary", challenge: str = "1158201444") -> str:
+    return f"{ADDRESS}?hub.mode={mode}&hub.challenge={challenge}&hub.verify_token={token}"
+
+
+def test_the_handshake_is_answered_with_the_challenge(channel: WhatsAppCloud) -> None:
+    """Without this answer the vendor does not accept the address."""
+    assert channel.challenge(request("GET", handshake(), b"")) == "1158201444"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        handshake(token="wrong"),
+        handshake(token=""),
+        handshake(token="verify-canary%00"),
+        handshake(token="verify-canar%FF"),
+        handshake(mode="unsubscribe"),
+        handshake(challenge=""),
+        handshake(challenge="a%0Ab"),
+        handshake(challenge="9" * 2000),
+        handshake() + "&hub.verify_token=other",
+        f"{ADDRESS}?hub.mode=subscribe",
+        f"{ADDRESS}?hub.mode=",
+    ],
+)
+def test_a_wrong_handshake_is_refused(channel: WhatsAppCloud, url: str) -> None:
+    """Anybody can call the address; only the vendor knows the token."""
+    with pytest.raises(WebhookRejectedError) as caught:
+        channel.challenge(request("GET", url, b""))
+
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("method", "url"),
+    [("POST", handshake()), ("GET", ADDRESS), ("GET", f"{ADDRESS}?x=1"), ("GET", f"{ADDRESS}?" + "a=1&" * 99)],
+)
+def test_what_is_no_handshake_is_left_alone(channel: WhatsAppCloud, method: str, url: str) -> None:
+    """Other calls are for `verify` to judge."""
+    assert channel.challenge(request(method, url, b"")) is None
+
+
+def test_an_empty_token_matches_nothing(settings: dict[str, Any]) -> None:
+    """A token that was never set must not let everybody in."""
+    channel = make_provider(WhatsAppCloud, settings | {"verify_token": ""})
+
+    with pytest.raises(WebhookRejectedError):
+        channel.challenge(request("GET", handshake(token=""), b""))
+
+
+# Proof
+
+
+def test_the_signature_is_the_vendors(channel: WhatsAppCloud) -> None:
+    """A vector made outside this code: both sides cannot be wrong in the same way."""
+    envelope = channel.verify(request(headers={"x-hub-signature-256": VECTOR_SIGNATURE}))
+
+    assert (envelope.account, envelope.signed, envelope.received_at) == ("106540352242922", VECTOR, NOW)
+    assert list(channel.parse(envelope)) == []
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "sha256=",
+        VECTOR_SIGNATURE.removeprefix("sha256="),
+        VECTOR_SIGNATURE.upper(),
+        VECTOR_SIGNATURE[:-1],
+        VECTOR_SIGNATURE + "0",
+        VECTOR_SIGNATURE + "\n",
+        VECTOR_SIGNATURE[:-1] + "ñ",
+        VECTOR_SIGNATURE[:-1] + "٣",
+        VECTOR_SIGNATURE.replace("sha256", "sha1"),
+        VECTOR_SIGNATURE[:-1] + "a",
+        "sha256=" + "0" * 64,
+    ],
+)
+def test_a_wrong_signature_is_refused(channel: WhatsAppCloud, header: str | None) -> None:
+    """Whoever can forge a receipt can silence a debtor or fake an opt-out."""
+    headers = {} if header is None else {"X-Hub-Signature-256": header}
+
+    with pytest.raises(WebhookRejectedError):
+        channel.verify(request(headers=headers))
+
+
+def test_one_changed_byte_is_refused(channel: WhatsAppCloud) -> None:
+    """The signature covers the raw bytes, also those that JSON would not tell apart."""
+    with pytest.raises(WebhookRejectedError):
+        channel.verify(request(body=VECTOR + b" ", headers={"X-Hub-Signature-256": VECTOR_SIGNATURE}))
+
+
+def test_the_old_header_proves_nothing(channel: WhatsAppCloud) -> None:
+    """SHA-1 beside it is a leftover."""
+    with pytest.raises(WebhookRejectedError):
+        channel.verify(request(headers={"X-Hub-Signature": VECTOR_SIGNATURE}))
+
+
+@pytest.mark.parametrize("secret", ["new", "old"])
+def test_secrets_can_be_rotated(settings: dict[str, Any], signed: Signed, secret: str) -> None:
+    """While the vendor changes over, both secrets sign."""
+    channel = make_provider(WhatsAppCloud, settings | {"app_secret": ["new", "old"]})
+
+    assert channel.verify(signed(VECTOR, secret=secret)).signed == VECTOR
+    with pytest.raises(WebhookRejectedError):
+        channel.verify(signed(VECTOR, secret="older"))
+
+
+def _gone() -> str:
+    name = "APP_SECRET"
+    raise KeyError(name)
+
+
+@pytest.mark.parametrize("secret", ["", _gone])
+def test_a_secret_that_is_not_there_signs_nothing(settings: dict[str, Any], signed: Signed, secret: Any) -> None:
+    """An empty key is one that everybody has."""
+    channel = make_provider(WhatsAppCloud, settings | {"app_secret": secret})
+
+    with pytest.raises(WebhookRejectedError):
+        channel.verify(signed(VECTOR, secret=""))
+
+
+# Statuses
+
+
+@pytest.mark.parametrize("word", ["sent", "delivered", "read", "failed"])
+def test_a_status_becomes_its_event(parsed: Parsed, word: str) -> None:
+    """Receipts move an attempt on; the echoed id finds it even when the answer was lost."""
+    (event,) = parsed(status(word))
+
+    assert event.kind == word
+    assert event.key == f"wamid.HBgMTE=:{word}:1750263773"
+    assert event.occurred_at == datetime(2025, 6, 18, 16, 22, 53, tzinfo=UTC)
+    assert (event.provider_message_id, event.attempt_id) == ("wamid.HBgMTE=", "01k1attempt")
+    assert event.account == "106540352242922"
+    assert (event.error is not None) == (word == "failed")
+
+
+def test_a_failure_is_classed(parsed: Parsed) -> None:
+    """The next step depends on why it failed."""
+    (event,) = parsed(status("failed", errors=[{"code": 131049, "title": "Healthy ecosystem"}]))
+
+    assert (event.error.category, event.error.disposition, event.error.vendor_code) == ("rate_limit", "retry", "131049")
+
+
+def test_an_unknown_status_is_kept_raw(parsed: Parsed) -> None:
+    """Doubt is not recorded as fact, and not lost."""
+    (event,) = parsed(status("teleported"))
+
+    assert event.kind is EventKind.UNKNOWN
+    assert event.raw["status"] == "teleported"
+    assert event.error is None
+
+
+def test_a_played_voice_message_is_no_news(parsed: Parsed) -> None:
+    """It says nothing that `read` has not said."""
+    assert parsed(status("played")) == []
+
+
+@pytest.mark.parametrize("opaque", ["x" * 33, "a b", "", 7, None, "ñ", ["01k"]])
+def test_what_cannot_be_our_id_is_not_believed(parsed: Parsed, opaque: Any) -> None:
+    """Another system on the same number may write there what it likes."""
+    (event,) = parsed(status(biz_opaque_callback_data=opaque))
+
+    assert event.attempt_id is None
+
+
+def test_pricing_is_kept(parsed: Parsed) -> None:
+    """What was charged is told here and nowhere else."""
+    pricing = {"billable": True, "pricing_model": "PMP", "type": "regular", "category": "utility"}
+
+    (event,) = parsed(status("sent", pricing=pricing | {"new": {"a": 1}}))
+
+    assert event.raw["pricing"] == pricing
+
+
+def test_a_batch_is_read_to_the_end(parsed: Parsed, channel: WhatsAppCloud, signed: Signed) -> None:
+    """One request may hold a thousand updates: what is skipped never comes again."""
+    metadata = {"phone_number_id": "106540352242922"}
+    two = {"metadata": metadata, "statuses": [*status("sent")["statuses"], *status("read")["statuses"]]}
+    one = {"metadata": {"phone_number_id": "999"}, **inbound("text", {"body": "hola"})}
+    entries = [
+        {"changes": [{"field": "messages", "value": two}, {"field": "messages", "value": one}]},
+        {"id": "1", "time": 3, "changes": [{"field": "messages", "value": {"metadata": metadata, **status()}}]},
+    ]
+
+    got = channel.parse(channel.verify(signed({"object": "whatsapp_business_account", "entry": entries})))
+
+    assert [event.kind for event in got] == ["sent", "read", "inbound_message", "delivered"]
+    assert [event.account for event in got] == ["106540352242922", "106540352242922", "999", "106540352242922"]
+
+
+# Inbound
+
+PDF = {"media": {"id": "9", "mime_type": "application/pdf"}}
+
+
+def test_words_of_a_person_are_reported(parsed: Parsed) -> None:
+    """An answer opens the window and may be a promise, a dispute or a plea."""
+    (event,) = parsed(inbound("text", {"body": "¿Y/o mañana?"}, context={"id": "wamid.OUT", "from": "51900000000"}))
+
+    assert event.kind is EventKind.INBOUND_MESSAGE
+    assert (event.text, event.reply_to) == ("¿Y/o mañana?", "wamid.OUT")
+    assert event.address == Address("e164", "+51987654321")
+    assert (event.key, event.provider_message_id) == ("wamid.IN:inbound", "wamid.IN")
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "text", "kept"),
+    [
+        ("button", {"payload": "PROMISE:1", "text": "Pagaré"}, "Pagaré", {"payload": "PROMISE:1"}),
+        (
+            "interactive",
+            {"type": "button_reply", "button_reply": {"id": "promise:today", "title": "Hoy"}},
+            "Hoy",
+            {"id": "promise:today", "interactive": "button_reply"},
+        ),
+        (
+            "interactive",
+            {"type": "list_reply", "list_reply": {"id": "r1", "title": "Viernes", "description": "d"}},
+            "Viernes",
+            {"id": "r1", "interactive": "list_reply"},
+        ),
+        ("interactive", {"type": "nfm_reply", "nfm_reply": {"body": "Sent"}}, "Sent", {"interactive": "nfm_reply"}),
+        ("interactive", {"type": "novelty"}, None, {"interactive": "novelty"}),
+        ("image", {"id": "9", "mime_type": "image/jpeg", "caption": "Comprobante"}, "Comprobante", {}),
+        (
+            "document",
+            {"id": "9", "mime_type": "application/pdf"},
+            None,
+            PDF,
+        ),
+        ("location", {"latitude": 1.5}, None, {"type": "location"}),
+        ("contacts", [{"phones": [{"wa_id": "51900000001"}]}], None, {"type": "contacts"}),
+    ],
+)
+def test_other_content_is_reported_with_what_was_shown(
+    parsed: Parsed, kind: str, content: Any, text: str | None, kept: dict[str, Any]
+) -> None:
+    """A tap or a picture of a receipt is an answer too."""
+    (event,) = parsed(inbound(kind, content))
+
+    assert (event.kind, event.text) == (EventKind.INBOUND_MESSAGE, text)
+    assert event.raw.items() >= {"type": kind, **kept}.items()
+    json.dumps(dict(event.raw), allow_nan=False)
+
+
+@pytest.mark.parametrize("kind", ["reaction", "system", "unsupported"])
+def test_what_says_nothing_is_ignored(parsed: Parsed, kind: str) -> None:
+    """A thumb on a message is no answer to it."""
+    assert parsed(inbound(kind, {"emoji": "👍"})) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"from": None, "from_user_id": "PE.1349"}, {"from": "PE.1349", "from_user_id": "PE.1349"}],
+)
+def test_a_person_without_a_phone_is_known_by_the_business_scoped_id(parsed: Parsed, changes: dict[str, Any]) -> None:
+    """People with a username have no number here."""
+    (event,) = parsed(inbound("text", {"body": "hola"}, **changes))
+
+    assert event.address == Address("bsuid", "PE.1349")
+
+
+def test_the_contact_beside_a_message_helps_only_when_it_is_alone(parsed: Parsed) -> None:
+    """Of two contacts, one would be the wrong person."""
+    message = inbound("text", {"body": "hola"}, **{"from": None})
+
+    (lone,) = parsed(message | {"contacts": [{"user_id": "PE.1"}]})
+    (crowd,) = parsed(message | {"contacts": [{"user_id": "PE.1"}, {"user_id": "PE.2"}]})
+
+    assert lone.address == Address("bsuid", "PE.1")
+    assert crowd.address is None
+
+
+def test_text_that_no_store_takes_is_mended(parsed: Parsed) -> None:
+    """One broken emoji must not stop the batch it came in."""
+    (event,) = parsed(inbound("text", {"body": "a\0b \ud83d"}))
+
+    assert event.text == "ab ?"
+
+
+# Opt-outs
+
+OPT_OUTS = [
+    *("BAJA", "baja", " ¡Baja! ", "Stop", "STOP.", "ALTO", "cancelar", "No más", "NO MAS", "no, más", "parar", "Salir"),
+    *(
+        "desuscribir",
+        "SAIR",
+        "pare",
+        "\uff33\uff34\uff2f\uff30",
+        "stop 🛑",
+        "dar de baja",
+        "unsubscribe",
+        "Opt-out",
+        "cancel",
+    ),
+]
+NO_OPT_OUTS = [
+    *("no puedo bajar al banco", "quiero cancelar la factura", "no", "más", "trabaja", "baja el precio", ""),
+    *("stop sending me the invoice by mail", "¿?", "alto monto", "salir a pagar mañana", "baja " * 200),
+]
+
+
+@pytest.mark.parametrize("text", OPT_OUTS)
+def test_a_whole_message_that_asks_to_be_left_alone(parsed: Parsed, text: str) -> None:
+    """The vendor does nothing about these words: whoever misses them breaks the law."""
+    (event,) = parsed(inbound("text", {"body": text}))
+
+    assert (event.kind, event.text) == (EventKind.OPT_OUT, text)
+    assert event.key == "wamid.IN:inbound"
+
+
+@pytest.mark.parametrize("text", NO_OPT_OUTS)
+def test_a_sentence_is_not_searched_for_keywords(text: str) -> None:
+    """A debtor who asks something is not to be cut off."""
+    assert not is_opt_out(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("button", {"payload": "x", "text": "Baja"}),
+        ("interactive", {"type": "button_reply", "button_reply": {"id": "x", "title": "STOP"}}),
+    ],
+)
+def test_a_tap_can_opt_out(parsed: Parsed, kind: str, content: Any) -> None:
+    """A button that says BAJA means it."""
+    (event,) = parsed(inbound(kind, content))
+
+    assert event.kind is EventKind.OPT_OUT
+
+
+def preference(**changes: Any) -> dict[str, Any]:
+    item = {"wa_id": "51987654321", "category": "marketing_messages", "value": "stop", "timestamp": 1750263773}
+    return {"metadata": {"phone_number_id": "106540352242922"}, "user_preferences": [item | changes]}
+
+
+def test_the_vendors_own_opt_out_is_about_marketing(parsed: Parsed) -> None:
+    """It closes marketing and leaves reminders open: the scope must not be lost."""
+    (event,) = parsed(preference(), field="user_preferences")
+    (again,) = parsed(preference(), field="user_preferences")
+    (later,) = parsed(preference(timestamp=1750263774), field="user_preferences")
+
+    assert (event.kind, event.raw["scope"]) == (EventKind.OPT_OUT, "marketing")
+    assert event.address == Address("e164", "+51987654321")
+    assert event.account == "106540352242922"
+    assert event.key == again.key != later.key
+    assert "987654321" not in event.key
+
+
+def test_resuming_marketing_is_no_consent_to_collect(parsed: Parsed) -> None:
+    """Only a person may take an opt-out back."""
+    assert parsed(preference(value="resume"), field="user_preferences") == []
+
+
+# Templates
+
+
+def test_a_template_event_is_reported_in_our_notation(parsed: Parsed) -> None:
+    """A paused template must stop its step; its language is spelt otherwise than in the call."""
+    value = {
+        "event": "PAUSED",
+        "message_template_id": 594425479261596,
+        "message_template_name": "recordatorio_factura",
+        "message_template_language": "es-MX",
+        "reason": None,
+        "other_info": {"title": "FIRST_PAUSE", "description": "long words"},
+    }
+
+    (event,) = parsed(value, field="message_template_status_update", time=1750263773)
+    (again,) = parsed(value, field="message_template_status_update", time=1750263773)
+    (later,) = parsed(value, field="message_template_status_update", time=1750263774)
+
+    assert (event.kind, event.reference) == (EventKind.TEMPLATE_STATUS, "recordatorio_factura")
+    assert event.raw == {
+        "update": "status",
+        "event": "PAUSED",
+        "message_template_id": 594425479261596,
+        "language": "es_MX",
+        "title": "FIRST_PAUSE",
+    }
+    assert event.occurred_at == datetime(2025, 6, 18, 16, 22, 53, tzinfo=UTC)
+    assert event.account == "106540352242922"
+    assert event.key == again.key != later.key
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "update"),
+    [
+        ("template_category_update", {"previous_category": "UTILITY", "new_category": "MARKETING"}, "category"),
+        ("message_template_quality_update", {"new_quality_score": "RED"}, "quality"),
+        ("message_template_status_update", {"new_quality_score": "RED"}, "quality"),
+    ],
+)
+def test_category_and_quality_are_template_events(parsed: Parsed, field: str, value: Any, update: str) -> None:
+    """A utility template that turned into marketing costs more and reaches fewer."""
+    (event,) = parsed(value | {"message_template_name": "aviso"}, field=field)
+
+    assert (event.kind, event.reference) == (EventKind.TEMPLATE_STATUS, "aviso")
+    assert event.raw == {"update": update, **value}
+    assert event.occurred_at == NOW
+
+
+def test_a_template_of_another_business_account_is_not_taken_for_ours(parsed: Parsed) -> None:
+    """The core holds what it cannot map; it never guesses."""
+    (event,) = parsed({"event": "APPROVED"}, field="message_template_status_update", id="77")
+
+    assert event.account == "77"
+
+
+@pytest.mark.parametrize("field", ["account_update", "phone_number_quality_update", "novelty"])
+def test_other_fields_are_ignored(parsed: Parsed, field: str) -> None:
+    """The vendor adds fields: a new one must not stop the known ones."""
+    assert parsed({"anything": []}, field=field) == []
+
+
+def test_an_account_error_is_no_event(parsed: Parsed) -> None:
+    """It concerns no message."""
+    assert parsed({"errors": [{"code": 130429}]}) == []
+
+
+# What cannot be read
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"object":"whatsapp_business_account"}',
+        b'{"object":"whatsapp_business_account","entry":{}}',
+        b'{"object":"whatsapp_business_account","entry":[1]}',
+        b'{"object":"whatsapp_business_account","entry":[{}]}',
+        b'{"object":"whatsapp_business_account","entry":[],"x":NaN}',
+        b'{"object":"whatsapp_business_account","entry":[{"changes":[{"field":"messages","value":1}]}]}',
+        b'{"object":"whatsapp_business_account","entry":[{"changes":[{"field":1,"value":{}}]}]}',
+        b"[" * 100_000,
+        b'{"object":"whatsapp_business_account","entry":[],"n":' + b"9" * 5000 + b"}",
+    ],
+)
+def test_a_signed_body_that_cannot_be_read_is_rejected(channel: WhatsAppCloud, signed: Signed, body: bytes) -> None:
+    """The vendor sends it again, and nothing half-read is stored."""
+    with pytest.raises(WebhookRejectedError):
+        channel.parse(channel.verify(signed(body)))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"statuses": {}},
+        {"statuses": [1]},
+        status(id=None),
+        status(id=""),
+        status(id="a b"),
+        status(status=None),
+        status(status="x" * 65),
+        status(timestamp=None),
+        status(timestamp="soon"),
+        status(timestamp="-1"),
+        status(timestamp=1.5),
+        status(timestamp=True),
+        status(timestamp="9" * 30),
+        status() | {"metadata": {}},
+        status() | {"metadata": {"phone_number_id": " "}},
+        status() | {"metadata": {"phone_number_id": 7}},
+        inbound("text", {}),
+        inbound("text", {"body": 7}),
+        inbound("text", None),
+        inbound("text", {"body": "x"}, id=None),
+        inbound("text", {"body": "x"}, timestamp=None),
+        inbound("text", {"body": "x"}, type=None),
+    ],
+)
+def test_an_update_without_what_it_needs_is_rejected(parsed: Parsed, value: Any) -> None:
+    """An event without its id, time or account could be counted twice or for another."""
+    with pytest.raises(WebhookRejectedError):
+        parsed(value)
+
+
+def test_a_template_event_without_owner_is_rejected(parsed: Parsed) -> None:
+    """Nobody could say whose template it is."""
+    with pytest.raises(WebhookRejectedError):
+        parsed({"event": "APPROVED"}, field="message_template_status_update", id=None)
+
+
+@pytest.mark.parametrize(("depth", "fits"), [(20, True), (21, False)])
+def test_depth_is_bounded(channel: WhatsAppCloud, signed: Signed, depth: int, fits: bool) -> None:
+    """A small body must not cost much."""
+    nested: Any = {}
+    for _ in range(depth - 2):
+        nested = [nested]
+    envelope = channel.verify(signed({"object": "whatsapp_business_account", "entry": [], "x": nested}))
+
+    if fits:
+        assert list(channel.parse(envelope)) == []
+    else:
+        with pytest.raises(WebhookRejectedError):
+            channel.parse(envelope)
+
+
+def test_the_number_of_updates_is_bounded(parsed: Parsed) -> None:
+    """The vendor promises at most a thousand; more is somebody else's doing."""
+    (update,) = status()["statuses"]
+
+    assert len(parsed({"statuses": [update] * 600}, {"statuses": [update] * 400})) == 1000
+    with pytest.raises(WebhookRejectedError):
+        parsed({"statuses": [update] * 600}, {"statuses": [update] * 401})
+    with pytest.raises(WebhookRejectedError):
+        parsed(*[{}] * 1001, field="novelty")
+
+
+def test_a_rejection_quotes_nothing_of_the_body(channel: WhatsAppCloud, signed: Signed) -> None:
+    """Rejections are logged; bodies hold phones and words of debtors."""
+    body = b'{"object":"whatsapp_business_account","entry":[{"changes":"+51987654321 Ana"'
+
+    with pytest.raises(WebhookRejectedError) as caught:
+        channel.parse(channel.verify(signed(body)))
+
+    assert "987" not in str(caught.value) + repr(caught.value)
+    assert caught.value.__context__ is None
+
+
+# Anything at all
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["messages", "1", "text"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    *("object", "entry", "changes", "field", "value", "metadata", "statuses", "messages", "id", "type"),
+                    *("text", "body", "timestamp", "from", "context", "errors", "interactive", "contacts", "user_id"),
+                ]
+            )
+            | st.text(max_size=4),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=20,
+)
+FIELDS = st.sampled_from(["messages", "user_preferences", "message_template_status_update", "template_category_update"])
+LISTS = st.sampled_from(["statuses", "messages", "user_preferences", "contacts", "metadata", "event"])
+
+
+@profile(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
+def test_any_bytes_are_read_or_rejected(channel: WhatsAppCloud, signed: Signed, body: bytes) -> None:
+    """An exception of another kind would take the web server's worker with it."""
+    envelope = channel.verify(signed(body))
+
+    with contextlib.suppress(WebhookRejectedError):
+        channel.parse(envelope)
+
+
+@profile(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(field=FIELDS, value=st.dictionaries(LISTS, JSON | st.lists(JSON, max_size=3)), time=JSON)
+def test_any_value_inside_the_envelope_is_read_or_rejected(parsed: Parsed, field: str, value: Any, time: Any) -> None:
+    """The same with the outer shape right, so that the inner readers are reached."""
+    with contextlib.suppress(WebhookRejectedError):
+        parsed(value, field=field, time=time)
+
+
+@profile(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    content=JSON,
+    changes=st.dictionaries(
+        st.sampled_from(["from", "from_user_id", "context", "id", "timestamp", "errors", "pricing", "status"]), JSON
+    ),
+    kind=st.sampled_from(["text", "button", "interactive", "image", "contacts", "status"]),
+)
+def test_any_field_of_an_update_is_read_or_rejected(parsed: Parsed, content: Any, changes: Any, kind: str) -> None:
+    """The same one level deeper: one wrong field in an update that is otherwise right."""
+    value = status(**changes) if kind == "status" else inbound(kind, content, **changes)
+
+    try:
+        events = parsed(value)
+    except WebhookRejectedError:
+        return
+
+    for event in events:
+        json.dumps(dict(event.raw), allow_nan=False).encode()
+        assert event.text is None or event.text.encode()
+
+
+@given(st.text())
+def test_any_text_is_judged(text: str) -> None:
+    """Debtors write in every script."""
+    assert is_opt_out(text) in {True, False}
