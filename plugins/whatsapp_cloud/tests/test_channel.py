@@ -121,6 +121,17 @@ async def test_a_barred_parameter_is_refused_before_the_call(
     assert not calls.called
 
 
+async def test_a_button_before_the_first_is_refused(
+    channel: WhatsAppCloud, calls: respx.Route, outbound: Outbound
+) -> None:
+    """Positions count from 0; the vendor's answer to another one is no help."""
+    with pytest.raises(ProviderError) as caught:
+        await channel.send(outbound(template=MessageTemplate(name="aviso", language="es", buttons={-1: "x"})))
+
+    assert axes(caught.value) == ("template", "fix_first", "no")
+    assert not calls.called
+
+
 async def test_three_spaces_and_accents_pass(channel: WhatsAppCloud, calls: respx.Route, outbound: Outbound) -> None:
     """A check that is too strict would silence debtors with ordinary names."""
     await channel.send(outbound(template=MessageTemplate(name="aviso", language="es", parameters=("Ñandú   Peña",))))

@@ -50,9 +50,6 @@ def inbound(kind: str, content: Any, **changes: Any) -> dict[str, Any]:
     return {"messages": [message | changes]}
 
 
-# Handshake
-
-
 def handshake(mode: str = "subscribe", token: str = "verify-canary", challenge: str = "1158201444") -> str:
     return f"{ADDRESS}?hub.mode={mode}&hub.challenge={challenge}&hub.verify_token={token}"
 
@@ -101,9 +98,6 @@ def test_an_empty_token_matches_nothing(settings: dict[str, Any]) -> None:
 
     with pytest.raises(WebhookRejectedError):
         channel.challenge(request("GET", handshake(token=""), b""))
-
-
-# Proof
 
 
 def test_the_signature_is_the_vendors(channel: WhatsAppCloud) -> None:
@@ -176,9 +170,6 @@ def test_a_secret_that_is_not_there_signs_nothing(settings: dict[str, Any], sign
         channel.verify(signed(VECTOR, secret=""))
 
 
-# Statuses
-
-
 @pytest.mark.parametrize("word", ["sent", "delivered", "read", "failed"])
 def test_a_status_becomes_its_event(parsed: Parsed, word: str) -> None:
     """Receipts move an attempt on; the echoed id finds it even when the answer was lost."""
@@ -245,8 +236,6 @@ def test_a_batch_is_read_to_the_end(parsed: Parsed, channel: WhatsAppCloud, sign
     assert [event.kind for event in got] == ["sent", "read", "inbound_message", "delivered"]
     assert [event.account for event in got] == ["106540352242922", "106540352242922", "999", "106540352242922"]
 
-
-# Inbound
 
 PDF = {"media": {"id": "9", "mime_type": "application/pdf"}}
 
@@ -324,9 +313,11 @@ def test_the_contact_beside_a_message_helps_only_when_it_is_alone(parsed: Parsed
 
     (lone,) = parsed(message | {"contacts": [{"user_id": "PE.1"}]})
     (crowd,) = parsed(message | {"contacts": [{"user_id": "PE.1"}, {"user_id": "PE.2"}]})
+    (broken,) = parsed(message | {"contacts": [7]})
 
     assert lone.address == Address("bsuid", "PE.1")
     assert crowd.address is None
+    assert broken.address is None
 
 
 def test_text_that_no_store_takes_is_mended(parsed: Parsed) -> None:
@@ -335,8 +326,6 @@ def test_text_that_no_store_takes_is_mended(parsed: Parsed) -> None:
 
     assert event.text == "ab ?"
 
-
-# Opt-outs
 
 OPT_OUTS = [
     *("BAJA", "baja", " ¡Baja! ", "Stop", "STOP.", "ALTO", "cancelar", "No más", "NO MAS", "no, más", "parar", "Salir"),
@@ -401,16 +390,14 @@ def test_the_vendors_own_opt_out_is_about_marketing(parsed: Parsed) -> None:
     assert (event.kind, event.raw["scope"]) == (EventKind.OPT_OUT, "marketing")
     assert event.address == Address("e164", "+51987654321")
     assert event.account == "106540352242922"
-    assert event.key == again.key != later.key
+    assert event.key == again.key
+    assert event.key != later.key
     assert "987654321" not in event.key
 
 
 def test_resuming_marketing_is_no_consent_to_collect(parsed: Parsed) -> None:
     """Only a person may take an opt-out back."""
     assert parsed(preference(value="resume"), field="user_preferences") == []
-
-
-# Templates
 
 
 def test_a_template_event_is_reported_in_our_notation(parsed: Parsed) -> None:
@@ -438,7 +425,8 @@ def test_a_template_event_is_reported_in_our_notation(parsed: Parsed) -> None:
     }
     assert event.occurred_at == datetime(2025, 6, 18, 16, 22, 53, tzinfo=UTC)
     assert event.account == "106540352242922"
-    assert event.key == again.key != later.key
+    assert event.key == again.key
+    assert event.key != later.key
 
 
 @pytest.mark.parametrize(
@@ -474,9 +462,6 @@ def test_other_fields_are_ignored(parsed: Parsed, field: str) -> None:
 def test_an_account_error_is_no_event(parsed: Parsed) -> None:
     """It concerns no message."""
     assert parsed({"errors": [{"code": 130429}]}) == []
-
-
-# What cannot be read
 
 
 @pytest.mark.parametrize(
@@ -579,8 +564,6 @@ def test_a_rejection_quotes_nothing_of_the_body(channel: WhatsAppCloud, signed: 
     assert "987" not in str(caught.value) + repr(caught.value)
     assert caught.value.__context__ is None
 
-
-# Anything at all
 
 JSON = st.recursive(
     st.none()
