@@ -8,7 +8,8 @@ The little language of templates: what of Jinja a message needs, and nothing tha
 * ``{# a comment #}``.
 
 The engine behind it offers more: an unbounded ``~`` in a loop filled the memory of a test machine in spite of its fuel
-limit, so the grammar is held here, before the engine sees a template. A line that holds only a tag leaves no line.
+limit, so the grammar is held here, before the engine sees a template. What a condition leaves out leaves no gap: in
+plain text, several blanks become one and several empty lines become one.
 """
 
 from __future__ import annotations
@@ -44,6 +45,9 @@ _LOOP = re.compile(rf"\s*for\s+({_NAME})\s+in\s+({_NAME})\s*", re.ASCII)
 _PLAIN_STATEMENT = re.compile(r"\s*(else|endif|endfor)\s*", re.ASCII)
 _OPERAND_NAME = re.compile(rf"{_QUOTED}|\|\s*[a-z]+|\b(?:if|elif|and|or|not)\b|({_NAME})", re.ASCII)
 _WORDS_IN_TAG = re.compile(_QUOTED)
+_LINE_END = re.compile(r"[ \t]+\n")
+_BLANKS = re.compile(r"(?<=\S)[ \t]{2,}")
+_EMPTY_LINES = re.compile(r"\n{3,}")
 _LOOP_NAMES = frozenset({"loop.first", "loop.last", "loop.index"})
 _SUPPORTED = "expected {{ name }}, {{ name|join(', ') }}, if, elif, else, endif, for, endfor"
 
@@ -100,8 +104,6 @@ def _engine(*, markup: bool) -> minijinja.Environment:
         pycompat=False,
         finalizer=_escaped if markup else _shown,
         auto_escape_callback=lambda _name: markup,
-        trim_blocks=True,
-        lstrip_blocks=True,
     )
     for name in tuple(engine.globals):
         engine.remove_global(name)
@@ -125,10 +127,11 @@ def evaluate(source: str, values: Mapping[str, str | int | list[str]], *, markup
         EngineError: Out of fuel, or blocks that do not close.
     """
     try:
-        return _ENGINES[markup].render_str(source, None, **values).strip()
+        text = _ENGINES[markup].render_str(source, None, **values).strip()
     except minijinja.TemplateError as error:
         msg = f"line {error.line}: {_reason(error)}"
         raise EngineError(msg) from None
+    return text if markup else _EMPTY_LINES.sub("\n\n", _BLANKS.sub(" ", _LINE_END.sub("\n", text)))
 
 
 def _reason(error: minijinja.TemplateError) -> str:
@@ -161,7 +164,7 @@ def scan(source: str, known: frozenset[str], lists: frozenset[str]) -> Script:
         frozenset(reader.outputs),
         frozenset(reader.loops),
         frozenset(reader.tested),
-        "".join(reader.words),
+        " ".join(reader.words),
         tuple(dict.fromkeys(reader.problems)),
     )
 

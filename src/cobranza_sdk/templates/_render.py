@@ -94,10 +94,9 @@ def _refuse_empty_loops(template: Template, values: Mapping[str, object]) -> Non
 def _body(template: Template, key: str, source: str, values: Mapping[str, str | int | list[str]]) -> str:
     try:
         text = evaluate(source, values, markup=key == "html")
-    except BlankError:
-        blank = sorted(name for name in template.scripts[key].outputs if values[name] in ("", []))
-        raise _blank(template, key, blank) from None
-    except EngineError as error:
+    except (BlankError, EngineError) as error:
+        if blank := sorted(name for name in template.scripts[key].outputs if values[name] in ("", [])):
+            raise _blank(template, key, blank) from None
         msg = f"{template.where}: {key}: {error}"
         raise TemplateError(msg) from None
     if not text or len(text) > _MAX_TEXT:

@@ -35,7 +35,7 @@ VARIABLES: dict[str, str] = {
     "amount": "what is owed, in the words of the locale",
     "due_on": "last day to pay, in the words of the locale",
     "documents": "numbers of the documents, a list",
-    "document": "the documents in one line (three at most, one in an SMS, then how many more), or the reference when there are none",
+    "document": "three documents in one line (an SMS: one) and how many more, or the reference when there is none",
     "installments": "how many installments it is about, a number",
     "days_past_due": "days since due_on, a number; negative before it",
     "payment_url": "where to pay",
