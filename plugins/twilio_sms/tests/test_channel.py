@@ -431,6 +431,7 @@ async def test_absence_is_claimed_from_complete_lists_only(
         page(resource(date_created="soon")),
         page(resource(), resource(sid="SM" + "0" * 32)),
         page(following="https://evil.example.com/Messages.json?Page=1"),
+        page(following="https://evil.example.com/2010-04-01/Accounts/AC00000000000000000000000000000000/Messages.json"),
         page(following="/2010-04-01/Accounts/AC1/Messages.json?Page=1"),
         page(following="http://[bad"),
         page(following="http://u:p@127.0.0.1:9/2010-04-01/Accounts/AC00000000000000000000000000000000/Messages.json"),

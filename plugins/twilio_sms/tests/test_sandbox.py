@@ -206,6 +206,8 @@ async def test_a_time_out_is_settled_by_looking_it_up(vendor: TwilioSandbox, clo
     assert found.provider_message_id == vendor.received[0].provider_message_id
     assert isinstance(other, Absent)
     assert len(vendor.received) == 1
+    vendor.stop()
+    assert "twilio-sandbox" not in {thread.name for thread in threading.enumerate()}
 
 
 async def test_a_known_id_shows_what_became_of_it(vendor: TwilioSandbox, live: TwilioSms, message: Write) -> None:

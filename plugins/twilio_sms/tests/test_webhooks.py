@@ -431,7 +431,7 @@ def test_a_reply_from_a_short_code_has_no_address() -> None:
         "STOP ALL",
         "Opt-out",
         "Unsubscribe!!",
-        "ＳＴＯＰ",
+        "\uff33\uff34\uff2f\uff30",
         "cancelar",
         "dar de baja",
         "QUIT",
