@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from importlib.resources import files
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,13 @@ def template() -> Callable[..., Template]:
     """
 
     def make(text: str, **fields: object) -> Template:
-        given = {"id": "note", "channel": "whatsapp", "locale": "es", "purpose": "reminder", "discloses": True}
+        given: dict[str, Any] = {
+            "id": "note",
+            "channel": "whatsapp",
+            "locale": "es",
+            "purpose": "reminder",
+            "discloses": True,
+        }
         return Template(**{**given, "text": text, "origin": "own.toml", **fields})
 
     return make

@@ -11,9 +11,9 @@ import unicodedata
 #: given with its endings (``pagina`` is a page).
 _STEMS = (
     r"deud|adeud|moros|mora\b|pago|paga|pagu|vencid|vence|venz|vencim|cobr|factur|boleta|cuota|saldo|atras|impag|"
-    r"pendient|prestamo|credito|embarg|demand|judicial|abogad|regulariz|"
-    r"divid|boleto|fatura|parcela|debito|inadimpl|emprestimo|advogad|juridic|pendent|pendenc|"
-    r"debt|overdue|past due|owe[ds]?\b|owing|pay|invoice|installment|lawsuit|lawyer"
+    r"pendient|prestamo|credito|embarg|demand|judicial|abogad|regulariz|abon(?:o|e|ar)|importe|monto\b|acreedor|"
+    r"divid|boleto|fatura|parcela|debito|inadimpl|emprestimo|advogad|juridic|pendent|pendenc|credor|"
+    r"debt|overdue|past due|owe[ds]?\b|owing|due\b|pay|invoice|installment|lawsuit|lawyer"
 )
 _DEBT = re.compile(rf"(?<![^\W_])(?:{_STEMS})", re.IGNORECASE)
 

@@ -144,7 +144,7 @@ def _reason(error: minijinja.TemplateError) -> str:
             return f"the engine stops ({kind})"
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def scan(source: str, known: frozenset[str], lists: frozenset[str]) -> Script:
     """
     Read a template without running it.
