@@ -316,14 +316,15 @@ def test_a_text_that_data_leave_empty_is_refused(template: MakeTemplate, variabl
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("creditor", None.__class__),
+        ("creditor", None),
+        ("debtor_name", None),
         ("creditor", "x" * 301),
         ("debtor_name", b"Ana"),
         ("amount", 12.5),
         ("due_on", datetime(2026, 3, 3, tzinfo=UTC)),
         ("due_on", "2026-03-03"),
         ("documents", "F001"),
-        ("documents", ("x", None, 3)),
+        ("documents", ("x", None)),
         ("documents", ("x",) * 201),
         ("installments", True),
         ("days_past_due", "3"),

@@ -68,8 +68,13 @@ def _refuse(instance: object, attribute: Attribute[Any], expected: str) -> None:
 
 
 def _text(instance: object, attribute: Attribute[Any], value: object) -> None:
-    if value is not None and (not isinstance(value, str) or len(value) > MAX_TEXT):
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
         _refuse(instance, attribute, f"text of at most {MAX_TEXT} characters")
+
+
+def _optional_text(instance: object, attribute: Attribute[Any], value: object) -> None:
+    if value is not None:
+        _text(instance, attribute, value)
 
 
 def _whole(instance: object, attribute: Attribute[Any], value: object) -> None:
@@ -92,7 +97,7 @@ def _documents(instance: object, attribute: Attribute[Any], value: object) -> No
         _refuse(instance, attribute, f"a tuple of at most {MAX_DOCUMENTS} numbers")
     else:
         for number in value:
-            _text(instance, attribute, "" if number is None else number)
+            _text(instance, attribute, number)
 
 
 def _as_tuple(given: Iterable[str]) -> tuple[str, ...]:
@@ -141,9 +146,9 @@ class Variables:
     installments: int = field(default=1, validator=_whole)
     days_past_due: int = field(default=0, validator=_whole)
     payment_url: str | None = field(default=None, validator=_url, repr=False)
-    contact_line: str | None = field(default=None, validator=_text)
-    reference: str | None = field(default=None, validator=_text)
-    opt_out_word: str | None = field(default=None, validator=_text)
+    contact_line: str | None = field(default=None, validator=_optional_text)
+    reference: str | None = field(default=None, validator=_optional_text)
+    opt_out_word: str | None = field(default=None, validator=_optional_text)
 
 
 def values_of(variables: Variables, *, locale: str, channel: str) -> dict[str, str | int | list[str]]:
