@@ -367,7 +367,7 @@ def test_the_final_check_catches_what_the_guard_let_through(
     monkeypatch.setattr("cobranza_smtp_email._message.clean", lambda value: value)
 
     with pytest.raises(ProviderError):
-        mail_of(make_message(), sender_name="x\r\nBcc: x@example.org\r\nX")
+        mail_of(make_message(), sender_name="x\r\nBcc: x@example.org\r\nX-Y: z")
 
 
 def test_values_are_compared_in_one_normal_form() -> None:

@@ -98,6 +98,8 @@ class SmtpSandbox(Sandbox):
         """
         if self._server is not None:
             return
+        from aiosmtpd.smtp import SMTP  # noqa: F401  # a missing extra is to be told here, not in the thread
+
         # at its usual level, the server's library logs every recipient
         logging.getLogger("mail.log").setLevel(logging.ERROR)
         listening = socket.create_server(("127.0.0.1", self.port))
@@ -288,8 +290,6 @@ class _Server:
         """
         Return once it serves.
         """
-        from aiosmtpd.smtp import SMTP  # noqa: F401  # a missing extra is to be told here, not in the thread
-
         self._thread.start()
         if not self._ready.wait(_START_S):
             msg = "the mail server did not start"
