@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from importlib.metadata import entry_points
 from typing import Any
 
 import httpx
@@ -367,6 +368,16 @@ def test_an_impossible_setting_is_refused_by_name(settings: dict[str, Any], key:
 
     assert key in str(caught.value)
     assert "canary" not in str(caught.value)
+
+
+def test_the_entry_point_leads_to_the_classes() -> None:
+    """Installing the distribution is all that an operator does."""
+    (entry_point,) = entry_points(group="cobranza_sdk", name="whatsapp_cloud")
+
+    plugin = entry_point.load()
+
+    assert list(plugin.cobranza_channels()) == [WhatsAppCloud]
+    assert [sandbox.name for sandbox in plugin.cobranza_sandboxes()] == ["whatsapp_cloud"]
 
 
 def test_settings_decide_account_and_host(channel: WhatsAppCloud) -> None:

@@ -376,6 +376,13 @@ def test_a_tap_can_opt_out(parsed: Parsed, kind: str, content: Any) -> None:
     assert event.kind is EventKind.OPT_OUT
 
 
+def test_a_caption_is_not_the_whole_message(parsed: Parsed) -> None:
+    """The picture may be a receipt; its caption is handed on for somebody to read."""
+    (event,) = parsed(inbound("image", {"id": "9", "caption": "Stop"}))
+
+    assert (event.kind, event.text) == (EventKind.INBOUND_MESSAGE, "Stop")
+
+
 def preference(**changes: Any) -> dict[str, Any]:
     item = {"wa_id": "51987654321", "category": "marketing_messages", "value": "stop", "timestamp": 1750263773}
     return {"metadata": {"phone_number_id": "106540352242922"}, "user_preferences": [item | changes]}

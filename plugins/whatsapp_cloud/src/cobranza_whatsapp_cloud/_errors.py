@@ -222,8 +222,7 @@ def retry_after(value: str | None, *, now: datetime) -> float | None:
         return None
     text = value.strip()
     if _SECONDS.fullmatch(text):
-        # Longer numbers are over the cap anyway, and Python refuses to read very long ones.
-        return min(float(text[:20]), _LONGEST_WAIT_S)
+        return min(float(text), _LONGEST_WAIT_S)
     try:
         at = parsedate_to_datetime(text)
         seconds = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()

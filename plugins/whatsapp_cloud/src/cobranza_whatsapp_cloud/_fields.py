@@ -120,7 +120,7 @@ def epoch_seconds(value: object) -> int:
     """
     Seconds since 1970; the vendor writes them as text, in some fields as a number.
     """
-    text = str(value) if type(value) in {int, str} else ""
+    text = str(value)
     if not _DIGITS.fullmatch(text):
         reject("timestamp is no number of seconds")
     return int(text)

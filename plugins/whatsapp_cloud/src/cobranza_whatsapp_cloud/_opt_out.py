@@ -17,8 +17,6 @@ KEYWORDS = frozenset(
     }
 )
 
-# The longest keyword with room for punctuation: what is longer is a sentence, and a sentence is not searched.
-_LONGEST = 64
 _PUNCTUATION = re.compile(r"[\W_]+")
 
 
@@ -28,8 +26,6 @@ def is_opt_out(text: str) -> bool:
 
     A keyword inside a sentence does not count: "no puedo bajar al banco" asks for nothing.
     """
-    if len(text) > _LONGEST:
-        return False
     decomposed = unicodedata.normalize("NFKD", text)
     bare = "".join(char for char in decomposed if not unicodedata.combining(char))
     return _PUNCTUATION.sub(" ", bare.casefold()).strip() in KEYWORDS
