@@ -1,0 +1,31 @@
+"""
+Remembers: SQLAlchemy Core on SQLite or PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from cobranza_sdk.store._attempts import Attempts, Claimed, Prepared, Settlement, Unsent
+from cobranza_sdk.store._database import StoreError, open_engine, prepare_engine
+from cobranza_sdk.store._facts import Facts
+from cobranza_sdk.store._inbox import Entry, Inbox, Outcome
+from cobranza_sdk.store._portfolio import PutResult
+from cobranza_sdk.store._store import CreditorStore, Store, TenantStore
+
+__all__ = [
+    "Attempts",
+    "Claimed",
+    "CreditorStore",
+    "Entry",
+    "Facts",
+    "Inbox",
+    "Outcome",
+    "Prepared",
+    "PutResult",
+    "Settlement",
+    "Store",
+    "StoreError",
+    "TenantStore",
+    "Unsent",
+    "open_engine",
+    "prepare_engine",
+]

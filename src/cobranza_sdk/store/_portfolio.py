@@ -1,0 +1,624 @@
+"""
+The portfolio: persons, debtors, contact points, receivables, payments. Everything put in is idempotent by external id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import cattrs
+from attrs import frozen
+from sqlalchemy import Connection, Row, insert, select, update
+
+from cobranza_sdk.model import (
+    Consent,
+    ContactPoint,
+    Debtor,
+    Installment,
+    InvalidValueError,
+    Payment,
+    Receivable,
+)
+from cobranza_sdk.spec import ErpBatch, RejectedRecord
+from cobranza_sdk.store._database import insert_ignoring, upsert, writing
+from cobranza_sdk.store._ledger import Recorder
+from cobranza_sdk.store._schema import (
+    allocations,
+    consents,
+    contact_points,
+    debtors,
+    dumps,
+    installments,
+    payments,
+    person_guard,
+    personal_data,
+    persons,
+    receivables,
+    rejected_records,
+    sync_state,
+)
+from cobranza_sdk.store._scope import CreditorScope
+
+_CHUNK = 400
+_plain = cattrs.Converter()
+_plain.register_unstructure_hook_func(lambda kind: hasattr(kind, "isoformat"), lambda value: value.isoformat())
+
+
+@frozen(kw_only=True)
+class PutResult:
+    """
+    What a put changed.
+
+    Attributes:
+        created: Rows that are new, by kind.
+        changed: Rows that are different, by kind.
+        unchanged: Rows that were there already, by kind.
+        rejected: Records that could not be stored, with the reason.
+    """
+
+    created: Mapping[str, int]
+    changed: Mapping[str, int]
+    unchanged: Mapping[str, int]
+    rejected: tuple[RejectedRecord, ...] = ()
+
+
+class _Tally:
+    def __init__(self) -> None:
+        self.counts: dict[str, dict[str, int]] = {"created": {}, "changed": {}, "unchanged": {}}
+        self.rejected: list[RejectedRecord] = []
+
+    def add(self, what: str, kind: str) -> None:
+        counts = self.counts[what]
+        counts[kind] = counts.get(kind, 0) + 1
+
+    def result(self) -> PutResult:
+        return PutResult(**self.counts, rejected=tuple(self.rejected))
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(dumps(_plain.unstructure(value)).encode()).hexdigest()
+
+
+class Portfolio:
+    """
+    Puts records in, for one creditor.
+
+    Args:
+        scope: Whose portfolio.
+    """
+
+    def __init__(self, scope: CreditorScope) -> None:
+        self._scope = scope
+
+    def put(
+        self,
+        records: Iterable[Debtor | Receivable | Payment],
+        *,
+        actor: str,
+        confirmed: bool = False,
+        connection: Connection | None = None,
+    ) -> PutResult:
+        """
+        Store records, all or nothing.
+
+        Args:
+            records: In any order; what they refer to must be among them or stored.
+            actor: Who brings them, for the ledger.
+            confirmed: Whether contact points of role ``debtor`` or ``unknown`` count as the debtor's own, confirmed.
+            connection: The host's open transaction to join, or None for one of our own.
+
+        Raises:
+            InvalidValueError: A record refers to a debtor that is neither among them nor stored.
+        """
+        if connection is None:
+            with writing(self._scope.engine) as own:
+                result = self._put(own, records, actor=actor, confirmed=confirmed, run=0)
+                self._refuse_orphans(result)
+                return result
+        result = self._put(connection, records, actor=actor, confirmed=confirmed, run=0)
+        self._refuse_orphans(result)
+        return result
+
+    @staticmethod
+    def _refuse_orphans(result: PutResult) -> None:
+        if result.rejected:
+            raise InvalidValueError(result.rejected[0].reason)
+
+    def begin_sync(self, erp: str) -> tuple[str | None, int]:
+        """
+        Cursor and number of the next run of *erp*.
+        """
+        with writing(self._scope.engine) as connection:
+            row = connection.execute(
+                select(sync_state).where(self._scope.mine(sync_state), sync_state.c.erp == erp)
+            ).one_or_none()
+            run = 1 if row is None else row.run + 1
+            cursor = None if row is None else row.cursor
+            self._save_state(connection, erp, cursor, run)
+        return cursor, run
+
+    def put_batch(self, batch: ErpBatch, *, erp: str, run: int, confirmed: bool) -> PutResult:
+        """
+        Store a batch, its rejections and its cursor in one transaction.
+
+        A record that refers to nobody is rejected; the others are stored. A complete snapshot closes what it does
+        not name, as absent, not as paid.
+        """
+        actor = f"erp:{erp}"
+        with writing(self._scope.engine) as connection:
+            result = self._put(connection, batch.records, actor=actor, confirmed=confirmed, run=run)
+            self._reject(connection, erp, [*batch.rejected, *result.rejected])
+            if batch.complete:
+                self._close_absent(connection, batch.scope, run, actor)
+            self._save_state(connection, erp, batch.cursor, run)
+        return result
+
+    def _save_state(self, connection: Connection, erp: str, cursor: str | None, run: int) -> None:
+        values = {
+            "tenant_id": self._scope.tenant_id,
+            "creditor_id": self._scope.creditor_id,
+            "erp": erp,
+            "cursor": cursor,
+            "run": run,
+        }
+        connection.execute(upsert(connection, sync_state, values, keys=("tenant_id", "creditor_id", "erp")))
+
+    def _reject(self, connection: Connection, erp: str, rejected: Sequence[RejectedRecord]) -> None:
+        rows = [
+            {
+                "id": self._scope.ids.new(),
+                "tenant_id": self._scope.tenant_id,
+                "creditor_id": self._scope.creditor_id,
+                "erp": erp,
+                "source": record.source,
+                "line": record.line or 0,
+                "field": record.column or "",
+                "reason": record.reason,
+                "record_key": record.key,
+                "at": self._scope.clock.now(),
+            }
+            for record in rejected
+        ]
+        if rows:
+            connection.execute(insert_ignoring(connection, rejected_records), rows)
+
+    def _close_absent(self, connection: Connection, scope: Sequence[str], run: int, actor: str) -> None:
+        currencies = [part.removeprefix("currency:") for part in scope if part.startswith("currency:")]
+        absent = (
+            self._scope.mine(receivables),
+            receivables.c.currency.in_(currencies),
+            receivables.c.seen_run < run,
+            receivables.c.seen_run > 0,
+            receivables.c.closed_reason.is_(None),
+        )
+        ids = list(connection.scalars(select(receivables.c.id).where(*absent)))
+        record = Recorder(self._scope, actor)
+        for start in range(0, len(ids), _CHUNK):
+            chunk = ids[start : start + _CHUNK]
+            connection.execute(
+                update(receivables).where(receivables.c.id.in_(chunk)).values(closed_reason="absent_from_snapshot")
+            )
+            connection.execute(update(installments).where(installments.c.receivable_id.in_(chunk)).values(open_minor=0))
+        for receivable_id in ids:
+            record("receivable.cancelled", {"receivable": receivable_id}, {"reason": "absent_from_snapshot"})
+        record.write(connection)
+
+    def _put(
+        self,
+        connection: Connection,
+        records: Iterable[Debtor | Receivable | Payment],
+        *,
+        actor: str,
+        confirmed: bool,
+        run: int,
+    ) -> PutResult:
+        tally, record = _Tally(), Recorder(self._scope, actor)
+        everything = list(records)
+        own_debtors = [item for item in everything if isinstance(item, Debtor)]
+        owed = [item for item in everything if isinstance(item, Receivable)]
+        paid = [item for item in everything if isinstance(item, Payment)]
+        known = self._debtor_rows(
+            connection, [*(d.external_id for d in own_debtors), *(r.debtor_id for r in owed + paid)]
+        )
+        for debtor in own_debtors:
+            known[debtor.external_id] = self._put_debtor(
+                connection, debtor, known.get(debtor.external_id), record, tally, confirmed=confirmed
+            )
+        stored = self._receivable_rows(connection, [item.external_id for item in owed])
+        new = [item for item in owed if item.external_id not in stored]
+        for receivable in new:
+            row = self._known_debtor(known, receivable.debtor_id, f"receivable {receivable.external_id}", tally)
+            if row is not None:
+                self._insert_receivable(connection, receivable, row, record, tally, run)
+        # A payment comes before a changed report of its debt: the report may already hold it.
+        for payment in paid:
+            row = self._known_debtor(known, payment.debtor_id, f"payment {payment.external_id}", tally)
+            if row is not None:
+                self._put_payment(connection, payment, row, record, tally)
+        for receivable in owed:
+            if receivable.external_id in stored:
+                self._update_receivable(connection, receivable, stored[receivable.external_id], record, tally, run)
+        record.write(connection)
+        return tally.result()
+
+    @staticmethod
+    def _known_debtor(known: Mapping[str, Row[Any]], key: str, what: str, tally: _Tally) -> Row[Any] | None:
+        row = known.get(key)
+        if row is None:
+            reason = f"{what} refers to a debtor that is not there, expected the debtor before it"
+            tally.rejected.append(RejectedRecord(source="portfolio", line=None, column="debtor_id", reason=reason))
+        return row
+
+    def _debtor_rows(self, connection: Connection, keys: Sequence[str]) -> dict[str, Row[Any]]:
+        return self._rows_by_key(connection, debtors, keys)
+
+    def _receivable_rows(self, connection: Connection, keys: Sequence[str]) -> dict[str, Row[Any]]:
+        return self._rows_by_key(connection, receivables, keys)
+
+    def _rows_by_key(self, connection: Connection, table: Any, keys: Sequence[str]) -> dict[str, Row[Any]]:
+        found: dict[str, Row[Any]] = {}
+        wanted = sorted(set(keys))
+        for start in range(0, len(wanted), _CHUNK):
+            statement = select(table).where(
+                self._scope.mine(table), table.c.external_id.in_(wanted[start : start + _CHUNK])
+            )
+            found.update({row.external_id: row for row in connection.execute(statement)})
+        return found
+
+    # -- debtors ---------------------------------------------------------------------------------------------------
+
+    def _put_debtor(
+        self,
+        connection: Connection,
+        debtor: Debtor,
+        row: Row[Any] | None,
+        record: Recorder,
+        tally: _Tally,
+        *,
+        confirmed: bool,
+    ) -> Row[Any]:
+        digest = _digest([_plain.unstructure(debtor), confirmed])
+        if row is not None and row.digest == digest:
+            tally.add("unchanged", "debtor")
+            return row
+        person_id = self._put_person(connection, debtor)
+        values = {
+            "person_id": person_id,
+            "country": debtor.country,
+            "region": debtor.region,
+            "timezone": debtor.timezone,
+            "language": debtor.language,
+            "digest": digest,
+        }
+        if row is None:
+            debtor_id = self._scope.ids.new()
+            own = {
+                "id": debtor_id,
+                "tenant_id": self._scope.tenant_id,
+                "creditor_id": self._scope.creditor_id,
+                "external_id": debtor.external_id,
+            }
+            connection.execute(insert(debtors).values(**own, **values))
+        else:
+            debtor_id = row.id
+            connection.execute(update(debtors).where(debtors.c.id == debtor_id).values(**values))
+        self._put_points(connection, debtor_id, debtor.contact_points, record, confirmed=confirmed)
+        self._put_consents(connection, person_id, debtor.consents, record, debtor_id)
+        record("debtor.created" if row is None else "debtor.updated", {"debtor": debtor_id, "person": person_id})
+        tally.add("created" if row is None else "changed", "debtor")
+        return connection.execute(select(debtors).where(debtors.c.id == debtor_id)).one()
+
+    def _put_person(self, connection: Connection, debtor: Debtor) -> str:
+        person = debtor.person
+        key = f"p:{person.external_id}" if person.external_id else f"d:{self._scope.creditor_id}:{debtor.external_id}"
+        found = connection.scalar(
+            select(persons.c.id).where(persons.c.tenant_id == self._scope.tenant_id, persons.c.external_key == key)
+        )
+        person_id: str = found or self._scope.ids.new()
+        tenant = {"tenant_id": self._scope.tenant_id}
+        if found is None:
+            connection.execute(insert(persons).values(**tenant, id=person_id, external_key=key, kind=person.kind))
+            connection.execute(insert(person_guard).values(**tenant, person_id=person_id))
+        data = {**tenant, "person_id": person_id, "data": {"name": person.name, "tax_id": person.tax_id}}
+        connection.execute(upsert(connection, personal_data, data, keys=("person_id",)))
+        return person_id
+
+    def _put_points(
+        self,
+        connection: Connection,
+        debtor_id: str,
+        points: Sequence[ContactPoint],
+        record: Recorder,
+        *,
+        confirmed: bool,
+    ) -> None:
+        rows = connection.execute(
+            select(contact_points).where(contact_points.c.debtor_id == debtor_id, contact_points.c.state != "closed")
+        ).all()
+        stored = {(row.scheme, row.value): row for row in rows}
+        wanted = {(point.address.scheme, point.address.value): point for point in points}
+        now = self._scope.clock.now()
+        for address, row in stored.items():
+            if address not in wanted:  # S-003: closed, not overwritten
+                connection.execute(
+                    update(contact_points)
+                    .where(contact_points.c.id == row.id)
+                    .values(state="closed", changed_at=now, changed_by="source")
+                )
+                record("contact_point.closed", {"debtor": debtor_id, "contact_point": row.id})
+        for position, (address, point) in enumerate(wanted.items()):
+            role, state = _standing(point, confirmed=confirmed)
+            if address in stored:
+                known = stored[address]
+                # What the debtor told us (wrong party, bouncing, confirmed) stands against what a file repeats.
+                state = known.state if known.state != "unconfirmed" else state
+                role = known.holder_role if known.changed_by else role
+                connection.execute(
+                    update(contact_points)
+                    .where(contact_points.c.id == known.id)
+                    .values(position=position, holder_role=role, state=state)
+                )
+                continue
+            point_id = self._scope.ids.new()
+            connection.execute(
+                insert(contact_points).values(
+                    id=point_id,
+                    tenant_id=self._scope.tenant_id,
+                    creditor_id=self._scope.creditor_id,
+                    debtor_id=debtor_id,
+                    position=position,
+                    scheme=address[0],
+                    value=address[1],
+                    holder_role=role,
+                    state=state,
+                )
+            )
+            record("contact_point.added", {"debtor": debtor_id, "contact_point": point_id}, {"state": state})
+
+    def _put_consents(
+        self, connection: Connection, person_id: str, given: Sequence[Consent], record: Recorder, debtor_id: str
+    ) -> None:
+        for consent in given:
+            write_consent(connection, self._scope, person_id, consent, record, debtor_id)
+
+    # -- receivables -----------------------------------------------------------------------------------------------
+
+    def _insert_receivable(
+        self,
+        connection: Connection,
+        receivable: Receivable,
+        debtor: Row[Any],
+        record: Recorder,
+        tally: _Tally,
+        run: int,
+    ) -> None:
+        receivable_id = self._scope.ids.new()
+        connection.execute(
+            insert(receivables).values(
+                id=receivable_id,
+                tenant_id=self._scope.tenant_id,
+                creditor_id=self._scope.creditor_id,
+                external_id=receivable.external_id,
+                debtor_id=debtor.id,
+                **_receivable_values(receivable, run),
+            )
+        )
+        connection.execute(
+            insert(installments),
+            [self._new_installment(receivable_id, debtor.id, part) for part in receivable.installments],
+        )
+        record("receivable.created", {"debtor": debtor.id, "receivable": receivable_id}, _amounts(receivable))
+        tally.add("created", "receivable")
+
+    def _new_installment(self, receivable_id: str, debtor_id: str, part: Installment) -> dict[str, Any]:
+        return {
+            "tenant_id": self._scope.tenant_id,
+            "receivable_id": receivable_id,
+            "debtor_id": debtor_id,
+            "number": part.number,
+            "currency": part.open.currency,
+            "due_on": part.due_on,
+            "amount_minor": part.amount.minor,
+            "reported_minor": part.open.minor,
+            "reported_at": self._scope.clock.now(),
+            "applied_minor": max(0, part.amount.minor - part.open.minor),
+            "unabsorbed_minor": 0,
+            "open_minor": part.open.minor,
+        }
+
+    def _update_receivable(
+        self,
+        connection: Connection,
+        receivable: Receivable,
+        row: Row[Any],
+        record: Recorder,
+        tally: _Tally,
+        run: int,
+    ) -> None:
+        values = _receivable_values(receivable, max(run, row.seen_run))
+        if row.digest == values["digest"] and row.closed_reason is None:
+            tally.add("unchanged", "receivable")
+            if run > row.seen_run:
+                connection.execute(update(receivables).where(receivables.c.id == row.id).values(seen_run=run))
+            return
+        connection.execute(update(receivables).where(receivables.c.id == row.id).values(**values, closed_reason=None))
+        stored = {
+            part.number: part
+            for part in connection.execute(select(installments).where(installments.c.receivable_id == row.id))
+        }
+        for part in receivable.installments:
+            known = stored.pop(part.number, None)
+            if known is None:
+                connection.execute(insert(installments).values(**self._new_installment(row.id, row.debtor_id, part)))
+            else:
+                self._report(connection, known, part)
+        for gone in stored.values():
+            connection.execute(_installment(gone).values(open_minor=0, reported_minor=0))
+        record("receivable.adjusted", {"debtor": row.debtor_id, "receivable": row.id}, _amounts(receivable))
+        tally.add("changed", "receivable")
+
+    def _report(self, connection: Connection, known: Row[Any], part: Installment) -> None:
+        """
+        Take the source's new figure. What it fell by is first taken to be the payments we already know of.
+        """
+        fell = max(0, known.reported_minor - part.open.minor)
+        unabsorbed = max(0, known.unabsorbed_minor - fell)
+        beyond = max(0, fell - known.unabsorbed_minor)
+        owed = part.open.minor if part.open.minor < 0 else max(0, part.open.minor - unabsorbed)
+        connection.execute(
+            _installment(known).values(
+                currency=part.open.currency,
+                due_on=part.due_on,
+                amount_minor=part.amount.minor,
+                reported_minor=part.open.minor,
+                reported_at=self._scope.clock.now(),
+                applied_minor=known.applied_minor + beyond,
+                unabsorbed_minor=unabsorbed,
+                open_minor=owed,
+            )
+        )
+
+    # -- payments --------------------------------------------------------------------------------------------------
+
+    def _put_payment(
+        self, connection: Connection, payment: Payment, debtor: Row[Any], record: Recorder, tally: _Tally
+    ) -> None:
+        payment_id = self._scope.ids.new()
+        added = connection.execute(
+            insert_ignoring(connection, payments).values(
+                id=payment_id,
+                tenant_id=self._scope.tenant_id,
+                creditor_id=self._scope.creditor_id,
+                debtor_id=debtor.id,
+                external_id=payment.external_id,
+                currency=payment.amount.currency,
+                amount_minor=payment.amount.minor,
+                unallocated_minor=payment.amount.minor,
+                paid_at=payment.paid_at,
+                method=payment.method,
+            )
+        )
+        if added.rowcount == 0:
+            tally.add("unchanged", "payment")
+            return
+        left = self._allocate(connection, payment, payment_id, debtor.id)
+        connection.execute(update(payments).where(payments.c.id == payment_id).values(unallocated_minor=left))
+        record(
+            "payment.posted",
+            {"debtor": debtor.id, "payment": payment_id},
+            {"minor": payment.amount.minor, "currency": payment.amount.currency, "unallocated_minor": left},
+            at=payment.paid_at,
+        )
+        tally.add("created", "payment")
+
+    def _allocate(self, connection: Connection, payment: Payment, payment_id: str, debtor_id: str) -> int:
+        """
+        Spread a payment over what is owed, its own receivable first, then the oldest due; return what is left.
+        """
+        rows = connection.execute(
+            select(installments, receivables.c.external_id)
+            .join(receivables, receivables.c.id == installments.c.receivable_id)
+            .where(
+                installments.c.debtor_id == debtor_id,
+                installments.c.currency == payment.amount.currency,
+                (installments.c.open_minor > 0) | (installments.c.applied_minor > 0),
+            )
+            .order_by(installments.c.due_on, installments.c.receivable_id, installments.c.number)
+        ).all()
+        if payment.receivable_id is not None:
+            rows = sorted(rows, key=lambda row: row.external_id != payment.receivable_id)
+        left = payment.amount.minor
+        for row in rows:
+            # Dated before the source's figure, which was already lower: the figure holds this payment.
+            absorbed = min(left, row.applied_minor) if payment.paid_at <= row.reported_at else 0
+            reduced = min(left - absorbed, max(0, row.open_minor))
+            if absorbed + reduced == 0:
+                continue
+            left -= absorbed + reduced
+            connection.execute(
+                _installment(row).values(
+                    applied_minor=row.applied_minor - absorbed,
+                    unabsorbed_minor=row.unabsorbed_minor + reduced,
+                    open_minor=row.open_minor - reduced,
+                )
+            )
+            connection.execute(
+                insert(allocations).values(
+                    tenant_id=self._scope.tenant_id,
+                    payment_id=payment_id,
+                    receivable_id=row.receivable_id,
+                    number=row.number,
+                    amount_minor=absorbed + reduced,
+                )
+            )
+            if left == 0:
+                break
+        return left
+
+
+def _standing(point: ContactPoint, *, confirmed: bool) -> tuple[str, str]:
+    if confirmed and point.state == "unconfirmed" and point.holder_role in ("debtor", "unknown"):
+        return "debtor", "confirmed"
+    return point.holder_role, point.state
+
+
+def _receivable_values(receivable: Receivable, run: int) -> dict[str, Any]:
+    return {
+        "kind": receivable.kind,
+        "document": receivable.document,
+        "concept": receivable.concept,
+        "issued_on": receivable.issued_on,
+        "currency": receivable.currency,
+        "judicial": receivable.judicial,
+        "digest": _digest(receivable),
+        "seen_run": run,
+    }
+
+
+def _amounts(receivable: Receivable) -> dict[str, Any]:
+    return {
+        "currency": receivable.currency,
+        "open_minor": sum(part.open.minor for part in receivable.installments),
+        "installments": len(receivable.installments),
+    }
+
+
+def _installment(row: Row[Any]) -> Any:
+    return update(installments).where(
+        installments.c.receivable_id == row.receivable_id, installments.c.number == row.number
+    )
+
+
+def write_consent(
+    connection: Connection, scope: Any, person_id: str, consent: Consent, record: Recorder, debtor_id: str | None
+) -> None:
+    """
+    Note a consent or a withdrawal. A withdrawal is undone only by a consent that is dated after it.
+    """
+    row = connection.execute(
+        select(consents).where(
+            scope.mine(consents), consents.c.person_id == person_id, consents.c.channel == consent.channel
+        )
+    ).one_or_none()
+    if row is not None and row.granted == consent.granted:
+        return
+    if row is not None and not row.granted and (consent.at is None or consent.at <= row.at):
+        return
+    values = {
+        "tenant_id": scope.tenant_id,
+        "creditor_id": scope.creditor_id,
+        "person_id": person_id,
+        "channel": consent.channel,
+        "granted": consent.granted,
+        "at": consent.at or scope.clock.now(),
+        "source": consent.source,
+    }
+    keys = ("tenant_id", "creditor_id", "person_id", "channel")
+    connection.execute(upsert(connection, consents, values, keys=keys))
+    record(
+        "consent.granted" if consent.granted else "consent.withdrawn",
+        {"person": person_id, "debtor": debtor_id},
+        {"channel": consent.channel, "source": consent.source},
+    )
