@@ -64,6 +64,8 @@ _PARTS = re.compile(rf"([0-9]{{1,2}})([-/.])([0-9]{{1,2}})\2([0-9]{{4}}|[0-9]{{2
 _NAMED = re.compile(r"([0-9]{1,2})(?:[-/. ]|\s+de\s+)([a-zç]{3,10})\.?(?:[-/. ]|\s+del?\s+)([0-9]{4}|[0-9]{2})")
 _SERIAL = re.compile(r"([0-9]{5})(?:[.,]0+)?", re.ASCII)
 _EPOCH = date(1899, 12, 30)
+# 1954 to 2099: outside them five digits are some other number
+_SERIALS = range(20_000, 73_051)
 _MONTHS_A_YEAR = 12
 _YEARS = range(1950, 2200)
 _SHORT_YEAR = 100
@@ -146,7 +148,7 @@ def _day(text: str, order: Order, cell: str) -> date:
         return _by_parts(int(found[1]), int(found[3]), _year(found[4]), order, cell)
     if found := _COMPACT.fullmatch(text):
         return date(int(found[1]), int(found[2]), int(found[3]))
-    if found := _SERIAL.fullmatch(text):
+    if (found := _SERIAL.fullmatch(text)) and int(found[1]) in _SERIALS:
         return _EPOCH + timedelta(days=int(found[1]))
     if (found := _NAMED.fullmatch(text.lower())) and found[2] in _MONTHS and text.isprintable():
         return date(_year(found[3]), _MONTHS[found[2]], int(found[1]))

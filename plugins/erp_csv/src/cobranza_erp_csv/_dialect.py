@@ -166,7 +166,7 @@ class RowReader:
             elif '"' in stripped:
                 yield self._quoted(stream, line, text)
             else:
-                yield _sized(Row(line, stripped.split(delimiter), last=text[-1] != "\n"))
+                yield _sized(Row(line, stripped.split(delimiter), last=text[-1] != "\n"), len(text))
 
     def _next(self, stream: TextIO) -> tuple[int, str | None] | None:
         if self._waiting:
@@ -185,7 +185,7 @@ class RowReader:
         last = text[-1:] != "\n"
         cells = self._split([text.rstrip("\n\x1a")])
         if cells is not None:
-            return _sized(Row(line, cells, last=last))
+            return _sized(Row(line, cells, last=last), len(text))
         if text.count('"') % 2 == 0:
             return Row(line, [], "the quotes are broken: a cell goes on after its closing quote")
         return self._spanning(stream, line, text)
@@ -208,7 +208,7 @@ class RowReader:
             if quotes % 2 == 0:
                 cells = self._split([*parts[:-1], more.rstrip("\n\x1a")])
                 if cells is not None and self._believable(cells, parts[1:-1]):
-                    return _sized(Row(line, cells, last=more[-1:] != "\n"))
+                    return _sized(Row(line, cells, last=more[-1:] != "\n"), size)
                 break
         # nothing is lost: what the open quote swallowed is read again, line by line
         self._waiting.extendleft(reversed(taken))
@@ -238,10 +238,10 @@ def _unreadable(text: str) -> str | None:
     return None
 
 
-def _sized(row: Row) -> Row:
+def _sized(row: Row, size: int) -> Row:
     if len(row.cells) > MAX_COLUMNS:
         return Row(row.line, [], f"the row has {len(row.cells)} cells, more than {MAX_COLUMNS}", last=row.last)
-    if any(len(cell) > MAX_CELL for cell in row.cells):
+    if size > MAX_CELL and any(len(cell) > MAX_CELL for cell in row.cells):
         return Row(row.line, [], "a cell is longer than 64 KiB", last=row.last)
     return row
 

@@ -8,7 +8,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -57,12 +57,19 @@ DATES = ("due_date", "issue_date", "payment_date")
 
 _ENOUGH = 3
 _SHOWN = 12
+# the words that repeat are short
+_REMEMBERED = 64
 
 
 def plain(text: str) -> str:
     """
     *Text* for comparison: without case, accents, byte order mark, and blanks around or doubled.
     """
+    return _plain(text) if len(text) <= _REMEMBERED else _plain.__wrapped__(text)
+
+
+@lru_cache(maxsize=4096)
+def _plain(text: str) -> str:
     decomposed = unicodedata.normalize("NFKD", text.replace("\ufeff", ""))
     bare = "".join(char for char in decomposed if not unicodedata.combining(char))
     return " ".join(bare.casefold().split()).removesuffix("*").strip()
@@ -156,11 +163,13 @@ class Header:
         line: Where it stands, from 1.
         positions: Index of each canonical column that is there.
         names: The cells in plain form.
+        key: The customer key's header as it is written.
     """
 
     line: int
     positions: Mapping[str, int]
     names: tuple[str, ...]
+    key: str
 
 
 class HeaderMap:
@@ -224,7 +233,7 @@ class HeaderMap:
         if "country" not in positions and not country:
             msg = f"{where}: no column 'country' and no setting country"
             raise InvalidValueError(msg, hint='set country = "PE" (ISO code) or map the column')
-        return Header(line=line, positions=positions, names=names)
+        return Header(line=line, positions=positions, names=names, key=cells[positions["customer_key"]])
 
     def _missing(self, where: str, column: str, cells: Sequence[str]) -> InvalidValueError:
         found = ", ".join(re.sub(r"\s+", " ", cell).strip()[:30] for cell in cells[:_SHOWN] if cell.strip())

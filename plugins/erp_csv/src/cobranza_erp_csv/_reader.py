@@ -45,9 +45,8 @@ REMEMBERED = 4096
 MAX_PARTS = 1000
 _MAX_PENDING_REJECTS = 100
 _MAX_COUNTRIES = 50
-_SLACK = 8
 _TOTALS = re.compile(r"(?:sub-? ?total|total|suma|saldo (?:inicial|final|anterior))\b|\*")
-_RULE = re.compile(r"[-=_+| ]+")
+_RULE = "-=_+| \t"
 _FOOTER = re.compile(r"(?:usuario|user|impreso|pagina|page|fecha de impresion|procesado|generado)\b ?[:\d]?")
 _GUARDED = ("=", "+", "-", "@")
 
@@ -194,16 +193,14 @@ class FileReader:
         Yield the rows under the header, without repeated headers.
         """
         reader = RowReader(delimiter)
-        key = header.positions["customer_key"]
+        key, width = header.positions["customer_key"], len(header.names)
         with open_text(self.path, self.facts.encoding) as stream:
             for row in reader.rows(stream):
                 if row.line <= header.line:
-                    reader.width = len(header.names) if row.line == header.line else None
+                    reader.width = width if row.line == header.line else None
                     continue
                 cells = row.cells
-                # cheap first: most keys are not as long as the header's name
-                again = len(cells) == len(header.names) and abs(len(cells[key]) - len(header.names[key])) < _SLACK
-                if again and plain(cells[key]) == header.names[key] and tuple(map(plain, cells)) == header.names:
+                if len(cells) == width and cells[key] == header.key and tuple(map(plain, cells)) == header.names:
                     continue
                 yield row
 
@@ -335,10 +332,10 @@ class _Taker:
         if row.problem is not None:
             return False
         whole = len(cells) == len(self.header.names)
-        if whole and all(not cells[index].isspace() and cells[index] for index in self._required):
+        if whole and all(cells[index].strip(_RULE) for index in self._required):
             return False
         first = next((cell for cell in cells if cell.strip()), "")
-        if not first or _RULE.fullmatch("".join(cells)):
+        if not first or not "".join(cells).strip(_RULE):
             return True
         if whole and not any(cells[index].strip() for index in self._required):
             return True
@@ -362,13 +359,13 @@ class _Taker:
         if len(row.cells) != len(self.header.names):
             ends = "the file ends within this row: " if row.last else ""
             raise RowError(column=None, reason=f"{ends}found {len(row.cells)} cells, expected {len(self.header.names)}")
-        cells = [*row.cells, ""]
-        thing = self.parser.read([_cell(cell) for cell in self._document(cells)])
+        cells = [*map(_cell, row.cells), ""]
+        thing = self.parser.read(self._document(cells))
         if thing is None:
             return None
         item = thing if isinstance(thing, Item) else None
         customer = item.customer if item else thing.debtor_id  # type: ignore[union-attr]  # one or the other
-        told = self._told(customer, [_cell(cell) for cell in self._debtor(cells)])
+        told = self._told(customer, self._debtor(cells))
         party = Party()
         debtor = None if told is None else party.debtor(customer, told, self.country)
         if item and group.takes(item):
@@ -378,13 +375,13 @@ class _Taker:
             self._remember(customer, told)
         return thing, debtor, party.notes
 
-    def _told(self, customer: str, cells: list[str]) -> tuple[str, ...] | None:
+    def _told(self, customer: str, cells: tuple[str, ...]) -> tuple[str, ...] | None:
         """
         The debtor's cells, blanks filled from before; None when they say nothing new.
         """
         before = self._known.get(customer)
         if before is None:
-            return tuple(cells)
+            return cells
         self._known.move_to_end(customer)
         merged = tuple(new or old for new, old in zip(cells, before, strict=True))
         return None if merged == before else merged

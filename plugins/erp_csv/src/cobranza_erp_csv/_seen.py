@@ -23,10 +23,10 @@ class Seen:
 
     def _allocate(self, slots: int) -> None:
         self._mask = slots - 1
-        self._keys = array("Q", bytes(8 * slots))
-        self._lines = array("Q", bytes(8 * slots))
-        self._owners = array("I", bytes(4 * slots))
-        self._numbers = array("H", bytes(2 * slots))
+        self._keys = array("Q", [0]) * slots
+        self._lines = array("I", [0]) * slots
+        self._owners = array("I", [0]) * slots
+        self._numbers = array("H", [0]) * slots
 
     def check(self, document: str, owner: str, number: int, line: int) -> tuple[int, bool] | None:
         """
