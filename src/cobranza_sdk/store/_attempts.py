@@ -425,9 +425,7 @@ class Attempts:
         now = self._scope.clock.now()
         statement = (
             select(attempts.c.id)
-            .where(
-                self._scope.mine(attempts), attempts.c.state.in_(("planned", "deferred")), attempts.c.due_at <= now
-            )
+            .where(self._scope.mine(attempts), attempts.c.state.in_(("planned", "deferred")), attempts.c.due_at <= now)
             .order_by(attempts.c.due_at, attempts.c.id)
             .limit(limit)
         )

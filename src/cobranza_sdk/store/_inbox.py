@@ -244,7 +244,7 @@ class Inbox:
             .where(
                 self._scope.mine(attempts),
                 attempts.c.account == endpoint,
-                contact_points.c.value == event.address.value,
+                contact_points.c.value.in_(_variants(event.address)),
                 attempts.c.state.in_([str(state) for state in _RANK]),
             )
             .order_by(attempts.c.sending_at.desc(), attempts.c.id.desc())
@@ -292,7 +292,7 @@ class Inbox:
             holding = select(contact_points.c.debtor_id).where(
                 self._scope.mine(contact_points),
                 contact_points.c.scheme == event.address.scheme,
-                contact_points.c.value == event.address.value,
+                contact_points.c.value.in_(_variants(event.address)),
                 contact_points.c.state != "closed",
             )
             ways.append(debtors.c.id.in_(holding))
@@ -357,6 +357,24 @@ class Inbox:
             {"debtor": row.debtor_id, "contact_point": row.contact_point_id},
             creditor_id=row.creditor_id,
         )
+
+
+def _variants(address: Address) -> list[str]:
+    """
+    The ways in which one mobile number is written: messaging vendors add or drop a digit in three countries.
+    """
+    value = address.value
+    if address.scheme != "e164":
+        return [value]
+    found = {value}
+    for prefix, extra in (("+52", "1"), ("+54", "9")):
+        if value.startswith(prefix):
+            rest = value.removeprefix(prefix)
+            found |= {prefix + extra + rest, prefix + rest.removeprefix(extra)}
+    if value.startswith("+55"):
+        area, rest = value[3:5], value[5:]
+        found |= {f"+55{area}9{rest}", f"+55{area}{rest.removeprefix('9')}"}
+    return sorted(found)
 
 
 def _subjects(row: Row[Any]) -> dict[str, str | None]:

@@ -1,0 +1,701 @@
+"""
+`Cobranza`: the one object that an embedding developer holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import anyio
+
+from cobranza_sdk.loading import (
+    ConfigurationError,
+    FixedClock,
+    Plugins,
+    Settings,
+    SystemClock,
+    TimeIds,
+    load_plugins,
+    read_settings,
+    settings_from,
+)
+from cobranza_sdk.model import (
+    CobranzaError,
+    Contact,
+    Debtor,
+    Decision,
+    LedgerEvent,
+    Payment,
+    Receivable,
+)
+from cobranza_sdk.spec import Clock, CompliancePack, Ids, Services, TemplateCatalogue
+
+if TYPE_CHECKING:
+    import httpx
+    from sqlalchemy import Connection, Engine
+    from starlette.applications import Starlette
+
+    from cobranza_sdk.compliance import Decider
+    from cobranza_sdk.engine import Desk, DispatchReport, InboxDesk, SyncReport, Workplace
+    from cobranza_sdk.loading import Accounts
+    from cobranza_sdk.report import Report
+    from cobranza_sdk.store import CreditorStore, PutResult, Store, TenantStore
+    from cobranza_sdk.strategy import Strategy
+    from cobranza_sdk.templates import Catalogue
+
+T = TypeVar("T")
+
+#: Told how much of a long work is done.
+Progress = Callable[[int], None]
+
+
+class InLoopError(CobranzaError):
+    """
+    A synchronous method was called where an event loop runs. The text names its twin.
+    """
+
+
+class Cobranza:
+    """
+    Debt collection with every contact decided, explained and recorded.
+
+    Nothing is opened before it is needed: deciding needs no store, storing no network.
+
+    Args:
+        settings: As `read_settings` gives them, or a table shaped as ``cobranza.toml``; None is a configuration in which
+            nothing is configured: enough to decide.
+        engine: The host's own SQLAlchemy engine instead of ``[store] url``.
+        plugins: What to load instead of the installed plugins.
+        clock: The time; the machine's clock when None.
+        ids: New ids; by time and chance when None.
+        http: Client to use instead of one of our own. The interlock is then the caller's.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | Mapping[str, Any] | None = None,
+        *,
+        engine: Engine | None = None,
+        plugins: Plugins | None = None,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        http: httpx.AsyncClient | None = None,
+    ) -> None:
+        if settings is None:
+            settings = Settings()
+        self.settings = settings if isinstance(settings, Settings) else settings_from(settings)
+        self.clock = clock or SystemClock()
+        self._ids = ids or TimeIds(self.clock)
+        self._engine = engine
+        self._given_plugins = plugins
+        self._given_http = http
+        self._creditor: str | None = None
+        self._store: Store | None = None
+        self._client: httpx.AsyncClient | None = None
+        if self.settings.live and self.clock.fixed:
+            msg = "live: found true with a fixed clock, expected false: a fixed clock never sends live"
+            raise ConfigurationError([msg])
+
+    @classmethod
+    def from_config(cls, path: Path | str = "cobranza.toml", *, at: datetime | None = None) -> Self:
+        """
+        Build from ``cobranza.toml``.
+
+        Args:
+            path: The file; what it names is relative to it.
+            at: Fixes the clock, with offset.
+
+        Raises:
+            ConfigurationError: The file cannot be used: every problem at once.
+        """
+        return cls(read_settings(path), clock=None if at is None else FixedClock(at))
+
+    # -- opening and closing ---------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+    def close(self) -> None:
+        """
+        Release everything that was opened.
+        """
+        self._run(self.aclose, "aclose")
+
+    async def aclose(self) -> None:
+        """
+        Release everything that was opened.
+        """
+        if "accounts" in self.__dict__:
+            await self._close_providers()
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    async def _close_providers(self) -> None:
+        """
+        Close what belongs to the event loop that ends now; providers open it again when they are used next.
+        """
+        accounts: Accounts = self.__dict__["accounts"]
+        for account in [*accounts.channels.values(), *accounts.erps.values()]:
+            try:
+                await account.provider.aclose()
+            except Exception as error:  # noqa: BLE001  # law 8: closing one must not keep the others open
+                self._logger(account.name).warning("provider.close_failed", error=type(error).__name__)
+        if self._client is not None and self._given_http is None:
+            await self._client.aclose()
+        self.__dict__.pop("accounts", None)
+        self.__dict__.pop("place", None)
+        self._client = None
+
+    def for_creditor(self, creditor_id: str) -> Cobranza:
+        """
+        The same, scoped to one creditor; it shares everything that is open.
+
+        Raises:
+            ConfigurationError: There is no such creditor.
+        """
+        if creditor_id not in self.settings.creditors:
+            msg = f"creditors: found no {creditor_id}, expected one of {', '.join(self.settings.creditors)}"
+            raise ConfigurationError([msg])
+        scoped = object.__new__(Cobranza)
+        bound_to_a_loop = ("accounts", "place", "webhooks", "_client")
+        scoped.__dict__.update({name: part for name, part in self.__dict__.items() if name not in bound_to_a_loop})
+        scoped.__dict__.update(_creditor=creditor_id, _client=None)
+        return scoped
+
+    # -- parts, made when first used -------------------------------------------------------------------------------
+
+    @cached_property
+    def plugins(self) -> Plugins:
+        """
+        What is installed and allowed.
+
+        Raises:
+            PluginError: In strict mode, if any failed.
+        """
+        if self._given_plugins is not None:
+            return self._given_plugins
+        return load_plugins(allow=self.settings.plugins.allow, strict=self.settings.plugins.strict)
+
+    @cached_property
+    def decider(self) -> Decider:
+        """
+        Judges by law alone, policies included.
+        """
+        return self._decider(platform=False, policies=True)
+
+    @cached_property
+    def _judges(self) -> tuple[Decider, Decider]:
+        """
+        Judges by law and platform: with policies, for the snapshot; without, for the claim.
+        """
+        return self._decider(platform=True, policies=True), self._decider(platform=True, policies=False)
+
+    def _decider(self, *, platform: bool, policies: bool) -> Decider:
+        from cobranza_sdk.compliance import Decider
+        from cobranza_sdk.engine import GuardedPolicies
+
+        packs = [*self.plugins.items("compliance"), *self._pack_files()]
+        return Decider(
+            packs,
+            self.plugins.items("policy") if policies else (),
+            reading=self.settings.compliance.reading,
+            platform=platform,
+            ask=GuardedPolicies(),
+        )
+
+    def _pack_files(self) -> list[CompliancePack]:
+        return [
+            CompliancePack(Path(name).stem, self._read_file("compliance.packs", name), origin=name)
+            for name in self.settings.compliance.packs
+        ]
+
+    def _read_file(self, key: str, name: str) -> str:
+        try:
+            return (self.settings.base / name).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            msg = f"{key}: file {name} cannot be read ({type(error).__name__}), expected UTF-8 text"
+            raise ConfigurationError([msg]) from None
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """
+        The configured providers, ready.
+
+        Raises:
+            ConfigurationError: A provider is unknown or its settings do not fit.
+        """
+        from cobranza_sdk.loading import Interlock, configure, http_client
+
+        egress = Interlock(live=self.settings.live)
+        client = self._client = self._given_http or http_client(egress)
+
+        def services_for(name: str, webhook_url: str | None) -> Services:
+            return Services(
+                http=client,
+                clock=self.clock,
+                ids=self._ids,
+                logger=self._logger(name),
+                webhook_url=webhook_url,
+                egress=egress,
+            )
+
+        return configure(self.settings, self.plugins, services_for)
+
+    @property
+    def failures(self) -> tuple[Any, ...]:
+        """
+        Every `PluginFailure`, of loading and of configuring.
+        """
+        return (*self.plugins.failures, *self.accounts.failures)
+
+    def _logger(self, name: str) -> Any:
+        import structlog
+
+        # Its INFO lines quote whole addresses, and some vendors want personal data in a query.
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+        return structlog.get_logger("cobranza").bind(account=name)
+
+    @property
+    def tenant(self) -> TenantStore:
+        """
+        Handle of this tenant's rows; opens the store.
+
+        Raises:
+            StoreError: The store cannot be opened.
+        """
+        from cobranza_sdk.store import Store, prepare_engine
+
+        if self._store is None:
+            if self._engine is not None:
+                self._store = Store(prepare_engine(self._engine), clock=self.clock, ids=self._ids)
+            else:
+                self._store = Store.open(
+                    self.settings.store.url, clock=self.clock, ids=self._ids, base=self.settings.base
+                )
+        return self._store.tenant(self.settings.tenant)
+
+    def creditor_store(self) -> CreditorStore:
+        """
+        Handle of the one creditor in question.
+
+        Raises:
+            ConfigurationError: There are several, and none was chosen with `for_creditor`.
+        """
+        return self.tenant.creditor(self._creditor_ids()[0] if self._one() else "")
+
+    def _one(self) -> bool:
+        ids = self._creditor_ids()
+        if len(ids) == 1:
+            return True
+        found = "none" if not ids else f"several ({', '.join(ids)})"
+        msg = f"creditors: found {found}, expected one"
+        raise ConfigurationError([msg], hint="write [creditor], or choose one: cobranza.for_creditor(…)")
+
+    def _creditor_ids(self) -> list[str]:
+        return [self._creditor] if self._creditor is not None else list(self.settings.creditors)
+
+    @cached_property
+    def _catalogue(self) -> Catalogue:
+        from cobranza_sdk.templates import Catalogue
+
+        files = [
+            TemplateCatalogue(name, self._read_file("templates.files", name), origin=name)
+            for name in self.settings.templates.files
+        ]
+        return Catalogue.parse([*self.plugins.items("templates"), *files])
+
+    @cached_property
+    def _strategies(self) -> dict[str, Strategy]:
+        from cobranza_sdk.strategy import parse_strategy
+
+        return {
+            name: parse_strategy(self._read_file(f"strategies.{name}", path), origin=path)
+            for name, path in self.settings.strategies.items()
+        }
+
+    @cached_property
+    def place(self) -> Workplace:
+        """
+        Everything the engine works with.
+
+        Raises:
+            ConfigurationError: A file cannot be read.
+            StrategyError: A strategy cannot be used.
+            TemplateError: A catalogue cannot be used.
+        """
+        from cobranza_sdk.engine import Workplace
+
+        runner = self.settings.runner
+        decider, rules = self._judges
+        tenant = self.tenant
+        return Workplace(
+            tenant=tenant,
+            desks=self._desks(tenant),
+            accounts=self.accounts,
+            decider=decider,
+            rules=rules,
+            catalogue=self._catalogue,
+            clock=self.clock,
+            logger=self._logger("engine"),
+            live=self.settings.live,
+            only_to=None if self.settings.only_to is None else frozenset(self.settings.only_to),
+            accepted_risks=self.settings.compliance.accept_risk,
+            batch=runner.batch,
+            concurrency=runner.concurrency,
+            deadline_s=runner.deadline_s,
+        )
+
+    def _desks(self, tenant: TenantStore) -> dict[str, Desk]:
+        from cobranza_sdk.engine import Desk
+
+        strategies = self._strategies
+        only = next(iter(strategies)) if len(strategies) == 1 else None
+        return {
+            key: Desk(
+                creditor=creditor.creditor(key),
+                store=tenant.creditor(key),
+                strategy=strategies.get(creditor.strategy or only or ""),
+                payment_url=creditor.payment_url,
+            )
+            for key, creditor in self.settings.creditors.items()
+        }
+
+    def _my_desks(self) -> list[Desk]:
+        place = self.place
+        ids = self._creditor_ids()
+        if not ids:
+            self._one()
+        return [place.desks[creditor_id] for creditor_id in ids]
+
+    # -- deciding --------------------------------------------------------------------------------------------------
+
+    def decide(self, contact: Contact) -> Decision:
+        """
+        Whether a contact may be made, when and why: by law, without platform rules.
+
+        Raises:
+            PackError: A pack cannot be used.
+        """
+        return self.decider.decide(contact)
+
+    def decide_many(self, contacts: Iterable[Contact]) -> Iterator[Decision]:
+        """
+        The same for many, in constant memory.
+        """
+        return self.decider.decide_many(contacts)
+
+    # -- the pipeline ----------------------------------------------------------------------------------------------
+
+    def sync(self, *, progress: Progress | None = None) -> list[SyncReport]:
+        """
+        Read every ERP into the portfolio. Idempotent.
+
+        Raises:
+            SyncError: An ERP cannot be read.
+        """
+        return self._run(lambda: self.async_(progress=progress), "async_")
+
+    async def async_(self, *, progress: Progress | None = None) -> list[SyncReport]:
+        """
+        See `sync`.
+        """
+        from cobranza_sdk.engine import sync
+
+        return [
+            await sync(desk, account, progress)
+            for desk in self._my_desks()
+            for account in self.place.accounts.erps.values()
+            if account.settings.serves(desk.creditor.id)
+        ]
+
+    def plan(self) -> int:
+        """
+        Make what is due today into outreaches; returns how many are new.
+
+        Raises:
+            PlanError: A creditor has no strategy.
+        """
+        return self._run(self.aplan, "aplan")
+
+    async def aplan(self) -> int:
+        """
+        See `plan`.
+        """
+        from cobranza_sdk.engine import plan_now
+
+        made = 0
+        for desk in self._my_desks():
+            made += await anyio.to_thread.run_sync(plan_now, self.place, desk)
+        return made
+
+    def plan_preview(self) -> list[dict[str, Any]]:
+        """
+        What `plan` would make, without making it.
+        """
+        from cobranza_sdk.engine import due_now
+
+        return [
+            {
+                "creditor": desk.creditor.id,
+                "debtor_id": due.debtor_id,
+                "currency": due.currency,
+                "step": due.step.id,
+                "stage": due.stage,
+                "anchor_on": due.anchor_on.isoformat(),
+            }
+            for desk in self._my_desks()
+            for due, _ in due_now(self.place, desk)
+        ]
+
+    def dispatch(self, *, limit: int | None = None, progress: Progress | None = None) -> DispatchReport:
+        """
+        Send what is due, each with its own decision.
+
+        Args:
+            limit: Most attempts to handle.
+            progress: Told how many were handled.
+        """
+        return self._run(lambda: self.adispatch(limit=limit, progress=progress), "adispatch")
+
+    async def adispatch(self, *, limit: int | None = None, progress: Progress | None = None) -> DispatchReport:
+        """
+        See `dispatch`.
+        """
+        from cobranza_sdk.engine import Dispatcher, DispatchReport
+
+        report = DispatchReport()
+        await anyio.to_thread.run_sync(self.inbox.process)
+        for desk in self._my_desks():
+            report = report.plus(await Dispatcher(self.place, desk).run(limit=limit, progress=progress))
+        return report
+
+    def dispatch_preview(self) -> list[dict[str, Any]]:
+        """
+        What `dispatch` would do with what is due, without doing it.
+        """
+        from cobranza_sdk.engine import Dispatcher
+
+        return [line for desk in self._my_desks() for line in Dispatcher(self.place, desk).preview()]
+
+    def check(self) -> dict[str, Any]:
+        """
+        Try every account's credentials, without side effects: by configured name, whether it works and what was found.
+        """
+        return self._run(self.acheck, "acheck")
+
+    async def acheck(self) -> dict[str, Any]:
+        """
+        See `check`.
+        """
+        answers: dict[str, Any] = {}
+        accounts = self.accounts
+        for table, group in (("channels", accounts.channels), ("erps", accounts.erps)):
+            for name, account in group.items():
+                try:
+                    with anyio.fail_after(self.settings.runner.deadline_s):
+                        health = await account.provider.check()
+                    answers[f"{table}.{name}"] = {"ok": health.ok, "detail": health.detail}
+                except Exception as error:  # noqa: BLE001  # law 8: one account's failure is its own finding
+                    detail = str(error) if isinstance(error, CobranzaError) else type(error).__name__
+                    answers[f"{table}.{name}"] = {"ok": False, "detail": detail}
+        return answers
+
+    @property
+    def inbox(self) -> InboxDesk:
+        """
+        Takes webhooks from a web framework of the host's own.
+        """
+        from cobranza_sdk.engine import InboxDesk
+
+        return InboxDesk(self.place)
+
+    @cached_property
+    def webhooks(self) -> Starlette:
+        """
+        An ASGI application with ``/webhooks/<configured name>``, to be mounted or served.
+
+        Raises:
+            CobranzaError: The extra ``web`` is not installed.
+        """
+        try:
+            from cobranza_sdk.web import webhook_application
+        except ModuleNotFoundError as error:
+            msg = f"webhooks need {error.name}, which is not installed"
+            raise CobranzaError(msg, hint="pip install 'cobranza-sdk[web]'") from None
+        return webhook_application(self.inbox, self.clock, public_url=self.settings.web.public_url)
+
+    # -- by hand ---------------------------------------------------------------------------------------------------
+
+    @property
+    def portfolio(self) -> _PortfolioHandle:
+        """
+        Records without an ERP.
+        """
+        return _PortfolioHandle(self)
+
+    @property
+    def consents(self) -> Any:
+        """
+        ``grant(debtor_id, channel, source=, at=)`` and ``withdraw(…)``.
+        """
+        return self.creditor_store().consents
+
+    @property
+    def contact_points(self) -> Any:
+        """
+        ``confirm(debtor_id, address, by=)`` and ``deny(…)``.
+        """
+        return self.creditor_store().contact_points
+
+    @property
+    def holds(self) -> Any:
+        """
+        ``place(debtor_id, reason, by=, until=)`` and ``lift(hold_id, by=)``.
+        """
+        return self.creditor_store().holds
+
+    @property
+    def attempts(self) -> _AttemptsHandle:
+        """
+        Attempts: listing them, and settling what nobody could find out.
+        """
+        return _AttemptsHandle(self)
+
+    def stop(self, reason: str, *, by: str = "operator") -> None:
+        """
+        Halt all dispatch at once: nothing is claimed after this.
+        """
+        self.tenant.switch.stop(reason, by=by)
+
+    def resume(self, *, by: str = "operator") -> None:
+        """
+        Let dispatch go on.
+        """
+        self.tenant.switch.resume(by=by)
+
+    def events(self, *, after: int = 0, kinds: Sequence[str] = (), subject: str | None = None) -> Iterator[LedgerEvent]:
+        """
+        The ledger after position *after*, in order: an at-least-once feed for whoever keeps the last position.
+        """
+        store = self.tenant if self._creditor is None else self.tenant.creditor(self._creditor)
+        return store.events(after=after, kinds=kinds, subject=subject)
+
+    def rejected(self) -> list[dict[str, Any]]:
+        """
+        Rows that imports did not take.
+        """
+        return [row for key in self._creditor_ids() for row in self.tenant.creditor(key).rejected()]
+
+    def report(self) -> list[Report]:
+        """
+        Indicators of each creditor, as of now.
+        """
+        from cobranza_sdk.report import make_report
+
+        now = self.clock.now()
+        return [
+            make_report(
+                self.tenant.creditor(key).figures,
+                creditor=self.settings.creditors[key].name,
+                as_of=now,
+                today=now.date(),
+            )
+            for key in self._creditor_ids()
+        ]
+
+    # -- event loops -----------------------------------------------------------------------------------------------
+
+    def _run(self, work: Callable[[], Awaitable[T]], twin: str) -> T:
+        """
+        Run asynchronous work to its end in an event loop of its own.
+
+        Raises:
+            InLoopError: An event loop runs here already.
+        """
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return anyio.run(self._finish, work)
+        msg = f"an event loop is running here: use `await cobranza.{twin}(…)`"
+        raise InLoopError(msg)
+
+    async def _finish(self, work: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await work()
+        finally:
+            if "accounts" in self.__dict__:
+                await self._close_providers()
+
+
+class _PortfolioHandle:
+    """
+    Puts records into one creditor's portfolio.
+    """
+
+    def __init__(self, cobranza: Cobranza) -> None:
+        self._cobranza = cobranza
+
+    def put(
+        self, *records: Debtor | Receivable | Payment, connection: Connection | None = None, actor: str = "host"
+    ) -> PutResult:
+        """
+        Store records, all or nothing, idempotent by external id.
+
+        Args:
+            records: Debtors, receivables and payments, in any order.
+            connection: The host's open transaction to join, or None for one of our own.
+            actor: Who brings them, for the ledger.
+
+        Raises:
+            InvalidValueError: A record refers to a debtor that is neither among them nor stored.
+        """
+        return self._cobranza.creditor_store().portfolio.put(records, actor=actor, connection=connection)
+
+
+class _AttemptsHandle:
+    """
+    The attempts of one creditor, or of all.
+    """
+
+    def __init__(self, cobranza: Cobranza) -> None:
+        self._cobranza = cobranza
+
+    def list(self, *, states: Sequence[str] = (), debtor: str | None = None) -> list[dict[str, Any]]:
+        """
+        Attempts in the order of making.
+
+        Args:
+            states: Only these; empty is all.
+            debtor: Only this debtor's, by our id or by the creditor's.
+        """
+        tenant = self._cobranza.tenant
+        return [
+            line
+            for key in self._cobranza._creditor_ids()  # noqa: SLF001  # one module
+            for line in tenant.creditor(key).attempts.listing(states=states, debtor=debtor)
+        ]
+
+    def resolve(self, attempt_id: str, outcome: str, *, by: str, reason: str) -> None:
+        """
+        Say what became of an ``unknown`` attempt: ``accepted``, ``absent`` or ``abandoned``.
+
+        Raises:
+            InvalidValueError: The attempt is not ``unknown``, or the outcome is none of the three.
+        """
+        self._cobranza.creditor_store().resolutions.resolve(attempt_id, outcome, by=by, reason=reason)

@@ -1,0 +1,419 @@
+"""
+Dispatch: lease → facts → judge → render → claim → transmit → settle, in that order and no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import anyio
+from attrs import evolve, field, frozen
+
+from cobranza_sdk.compliance import DISCLOSE_NOTHING, DISCLOSES_NOTHING, Decider
+from cobranza_sdk.engine._crash import crashpoint
+from cobranza_sdk.engine._guard import send_guarded
+from cobranza_sdk.engine._workplace import Desk, Workplace, locale_of
+from cobranza_sdk.loading import Configured
+from cobranza_sdk.model import AttemptState, CobranzaError, Decision, Verdict
+from cobranza_sdk.spec import Accepted, Disposition, OutboundMessage, ProviderError, Transmitted, require_supported
+from cobranza_sdk.store import Claimed, Facts, Prepared, Settlement, Unsent
+from cobranza_sdk.strategy import Step
+from cobranza_sdk.templates import Rendered, TemplateError, Variables, render
+
+_LEASE = timedelta(minutes=5)
+#: How much longer than its deadline a call may look alive before it counts as lost.
+_SLACK = timedelta(seconds=60)
+_HOLD_AGAIN = timedelta(hours=24)
+_FIX_AGAIN = timedelta(hours=1)
+_BACKOFF = timedelta(minutes=5)
+_MAX_BACKOFF = timedelta(hours=1)
+#: Attempts on one channel of one outreach, the first included, before the next channel is tried.
+_MAX_TRIES = 3
+_OPT_OUT_WORDS = {"pt": "SAIR", "en": "STOP"}
+
+#: Told how many attempts were handled so far.
+Progress = Callable[[int], None]
+
+
+@frozen(kw_only=True)
+class DispatchReport:
+    """
+    What a dispatch did, by what became of the attempts: ``accepted``, ``deferred``, ``suppressed`` …
+    """
+
+    counts: Mapping[str, int] = field(factory=dict)
+    stopped: str | None = None
+
+    def plus(self, other: DispatchReport) -> DispatchReport:
+        """
+        Both together.
+        """
+        counts = dict(self.counts)
+        for name, count in other.counts.items():
+            counts[name] = counts.get(name, 0) + count
+        return DispatchReport(counts=counts, stopped=self.stopped or other.stopped)
+
+
+@frozen(kw_only=True)
+class _Ready:
+    """
+    A judged and rendered attempt.
+    """
+
+    prepared: Prepared
+    message: OutboundMessage = field(repr=False)
+    account: Configured
+    step: Step
+    flags: frozenset[str]
+    facts: Facts
+
+
+class Dispatcher:
+    """
+    Sends what is due for one creditor.
+
+    Args:
+        place: What to work with.
+        desk: Whose attempts.
+    """
+
+    def __init__(self, place: Workplace, desk: Desk) -> None:
+        self._place, self._desk = place, desk
+        self._paused: set[str] = set()
+        self._counts: dict[str, int] = {}
+
+    async def run(self, *, limit: int | None = None, progress: Progress | None = None) -> DispatchReport:
+        """
+        Work until nothing is due, *limit* attempts were handled, or everything is stopped.
+        """
+        attempts = self._desk.store.attempts
+        handled = 0
+        lost = await anyio.to_thread.run_sync(attempts.recover, _SLACK)
+        self._count("unknown", lost)
+        while limit is None or handled < limit:
+            if (reason := await anyio.to_thread.run_sync(self._place.tenant.switch.reason)) is not None:
+                return DispatchReport(counts=self._counts, stopped=reason)
+            size = self._place.batch if limit is None else min(self._place.batch, limit - handled)
+            leased = dict(
+                await anyio.to_thread.run_sync(partial(attempts.lease, size, _LEASE, skip_channels=self._paused))
+            )
+            if not leased:
+                break
+            crashpoint("after_lease")
+            await self._batch(leased)
+            handled += len(leased)
+            if progress is not None:
+                progress(handled)
+        return DispatchReport(counts=self._counts)
+
+    def preview(self, *, limit: int = 1000) -> list[dict[str, Any]]:
+        """
+        What `run` would do with what is due, without doing it: a verdict and a reason per attempt.
+        """
+        ids = self._desk.store.attempts.due(limit)
+        facts = self._desk.store.attempts.facts(ids)
+        answers = []
+        for attempt_id in ids:
+            item = self._prepare(facts[attempt_id], token=0)
+            answers.append(
+                {
+                    "attempt_id": attempt_id,
+                    "channel": facts[attempt_id].attempt.channel,
+                    "would": str(item.state) if isinstance(item, Unsent) else "send",
+                    "reason": item.reason if isinstance(item, Unsent) else None,
+                    "not_before": item.due_at.isoformat() if isinstance(item, Unsent) and item.due_at else None,
+                }
+            )
+        return answers
+
+    def _count(self, what: str, by: int = 1) -> None:
+        if by:
+            self._counts[what] = self._counts.get(what, 0) + by
+
+    async def _batch(self, leased: Mapping[str, int]) -> None:
+        attempts = self._desk.store.attempts
+        facts = await anyio.to_thread.run_sync(attempts.facts, list(leased))
+        ready: list[_Ready] = []
+        unsent: list[Unsent] = []
+        for attempt_id, token in leased.items():
+            # Policies are plugin code with a deadline: not in the event loop.
+            item = await anyio.to_thread.run_sync(self._prepare, facts[attempt_id], token)
+            (ready if isinstance(item, _Ready) else unsent).append(item)  # type: ignore[arg-type]  # the list that fits
+        if unsent:
+            declined = await anyio.to_thread.run_sync(attempts.decline, await self._with_fallback(unsent, facts))
+            for item in unsent[:declined]:
+                self._count(str(item.state))
+        if ready:
+            await self._send(ready)
+
+    # -- judging and rendering -------------------------------------------------------------------------------------
+
+    def _prepare(self, facts: Facts, token: int) -> _Ready | Unsent:
+        """
+        Judge one snapshot and write its text; or say why it is not sent now.
+        """
+        place, desk, row = self._place, self._desk, facts.attempt
+
+        def unsent(state: AttemptState, reason: str, due_at: datetime | None = None, **more: Any) -> Unsent:
+            return Unsent(
+                attempt_id=row.id,
+                token=token,
+                state=state,
+                reason=reason,
+                due_at=due_at,
+                fingerprint=facts.fingerprint,
+                **more,
+            )
+
+        now = place.clock.now()
+        barrier = self._barrier(facts, now)
+        if barrier is not None:
+            return unsent(*barrier)
+        step = desk.strategy.step(row.step) if desk.strategy is not None else None
+        account = place.account_for(desk.creditor.id, row.channel)
+        if step is None:
+            return unsent(AttemptState.CANCELLED, "step_withdrawn")
+        if account is None:
+            return unsent(AttemptState.SUPPRESSED, "no_account", next_channel="")
+        if not place.can_reach(account, facts):
+            return unsent(AttemptState.SUPPRESSED, "no_address", next_channel="")
+        if place.only_to is not None and facts.address is not None and facts.address.value not in place.only_to:
+            return unsent(AttemptState.SUPPRESSED, "not_in_only_to")
+        decision, flags = self._judge(place.decider, facts, step, now)
+        if decision.verdict is Verdict.DEFER:
+            return unsent(AttemptState.DEFERRED, decision.findings[0].rule, decision.not_before, decision=decision)
+        if decision.verdict is not Verdict.ALLOW:
+            return unsent(AttemptState.SUPPRESSED, decision.findings[0].rule, decision=decision, next_channel="")
+        try:
+            rendered, discloses = self._render(facts, step, flags)
+            message = self._message(facts, step, account, rendered, decision)
+            require_supported(account.provider, message)
+        except TemplateError as error:
+            return unsent(AttemptState.SUPPRESSED, f"template: {error}"[:255], decision=decision, next_channel="")
+        except CobranzaError as error:
+            return unsent(AttemptState.SUPPRESSED, str(error)[:255], decision=decision, next_channel="")
+        prepared = Prepared(
+            attempt_id=row.id,
+            token=token,
+            fingerprint=facts.fingerprint,
+            template_id=rendered.template_id,
+            discloses=discloses,
+            digest=rendered.digest,
+            account=account.name,
+        )
+        return _Ready(prepared=prepared, message=message, account=account, step=step, flags=flags, facts=facts)
+
+    def _barrier(self, facts: Facts, now: datetime) -> tuple[AttemptState, str, datetime | None] | None:
+        """
+        What stops an attempt before any rule is asked: paid, held, over, in court.
+        """
+        row = facts.attempt
+        today = self._place.today_of(facts.debtor)
+        if facts.stopped is not None:
+            return AttemptState.PLANNED, "stopped", row.due_at
+        if facts.balance.minor <= 0 or facts.oldest_due_on is None:
+            return AttemptState.CANCELLED, "paid", None
+        if today is not None and today > row.last_day:
+            return AttemptState.EXPIRED, "step_over", None
+        if facts.hold is not None:
+            return AttemptState.DEFERRED, f"hold: {facts.hold}", facts.hold_until or now + _HOLD_AGAIN
+        if facts.judicial:
+            return AttemptState.SUPPRESSED, "judicial", None
+        return None
+
+    def _judge(self, decider: Decider, facts: Facts, step: Step, at: datetime) -> tuple[Decision, frozenset[str]]:
+        """
+        Decide; where only an amendment permits, apply it and judge once more.
+        """
+        flags: frozenset[str] = frozenset()
+        decision = decider.decide(self._place.contact_of(self._desk, facts, step, at, flags))
+        if decision.verdict is Verdict.AMEND and set(decision.obligations) == {DISCLOSE_NOTHING}:
+            flags = frozenset({DISCLOSES_NOTHING})
+            decision = decider.decide(self._place.contact_of(self._desk, facts, step, at, flags))
+        return decision, flags
+
+    def _render(self, facts: Facts, step: Step, flags: frozenset[str]) -> tuple[Rendered, bool]:
+        place, row = self._place, facts.attempt
+        locale = locale_of(facts.debtor)
+        template = (
+            place.catalogue.undisclosed(channel=row.channel, locale=locale)
+            if DISCLOSES_NOTHING in flags
+            else place.catalogue.find(step.template, channel=row.channel, locale=locale)
+        )
+        today = place.today_of(facts.debtor)
+        url = self._desk.payment_url
+        variables = Variables(
+            creditor=self._desk.creditor.name,
+            debtor_name=facts.name,
+            amount=facts.balance,
+            due_on=facts.oldest_due_on,
+            documents=facts.documents,
+            installments=facts.open_installments,
+            days_past_due=(today - facts.oldest_due_on).days if today and facts.oldest_due_on else 0,
+            payment_url=None if url is None else url.replace("{reference}", row.outreach_id),
+            contact_line=self._desk.creditor.contact_line,
+            reference=row.outreach_id,
+            opt_out_word=_OPT_OUT_WORDS.get(locale[:2], "BAJA"),
+        )
+        return render(template, variables, locale=locale), template.discloses
+
+    def _message(
+        self, facts: Facts, step: Step, account: Configured, rendered: Rendered, decision: Decision
+    ) -> OutboundMessage:
+        row, can = facts.attempt, account.provider.capabilities
+        use_template = can.templates and rendered.template is not None
+        if not use_template and can.session_window is not None:
+            last = facts.last_inbound_at
+            if last is None or last + can.session_window <= self._place.clock.now():
+                msg = (
+                    f"{account.name} carries free text only after the person wrote, and the template names no vendor's"
+                )
+                raise CobranzaError(msg)
+        assert facts.address is not None  # noqa: S101  # can_reach has held it
+        return OutboundMessage(
+            attempt_id=row.id,
+            channel=row.channel,
+            to=facts.address,
+            locale=rendered.locale,
+            purpose=step.purpose,
+            subject=rendered.subject if can.subject else None,
+            text=rendered.text,
+            html=rendered.html if can.html else None,
+            template=rendered.template if use_template else None,
+            correlation=row.outreach_id,
+            idempotency_key=row.id,
+            callback_url=account.provider.services.webhook_url,
+            not_after=decision.not_after,
+        )
+
+    # -- claiming and sending --------------------------------------------------------------------------------------
+
+    async def _send(self, ready: Sequence[_Ready]) -> None:
+        attempts = self._desk.store.attempts
+        known = {item.prepared.attempt_id: item for item in ready}
+        sending_for = timedelta(seconds=self._place.deadline_s)
+
+        def judge(facts: Facts, now: datetime) -> Decision:
+            return self._judge_again(known[facts.attempt.id], facts, now)
+
+        claimed: list[Claimed] = await anyio.to_thread.run_sync(
+            lambda: attempts.claim([item.prepared for item in ready], judge, sending_for)
+        )
+        self._count("deferred", len(ready) - len(claimed))
+        crashpoint("after_claim")
+        answers: dict[str, Accepted | ProviderError] = {}
+        limiters = {item.account.name: anyio.CapacityLimiter(self._place.concurrency) for item in ready}
+
+        async def transmit(claim: Claimed) -> None:
+            item = known[claim.attempt_id]
+            async with limiters[item.account.name]:
+                if item.account.provider.capabilities.channel in self._paused:
+                    answers[claim.attempt_id] = ProviderError("config", Disposition.RETRY, Transmitted.NO)
+                    return
+                message = evolve(item.message, not_after=claim.decision.not_after)
+                answer = await send_guarded(item.account.provider, message, self._place.deadline_s)
+                crashpoint("after_transmission")
+                answers[claim.attempt_id] = answer
+                if isinstance(answer, ProviderError) and answer.disposition is Disposition.FIX_FIRST:
+                    if answer.category in ("auth", "config", "funds"):
+                        self._paused.add(item.account.provider.capabilities.channel)
+
+        async with anyio.create_task_group() as group:
+            for claim in claimed:
+                group.start_soon(transmit, claim)
+        crashpoint("before_settling")
+        settlements = [
+            await self._settlement(claim, known[claim.attempt_id], answers[claim.attempt_id]) for claim in claimed
+        ]
+        if settlements:
+            await anyio.to_thread.run_sync(attempts.settle, settlements)
+        for settlement in settlements:
+            self._count(str(settlement.state))
+            if settlement.error is not None:
+                self._place.logger.warning(
+                    "attempt.not_accepted",
+                    attempt=settlement.attempt_id,
+                    category=str(settlement.error.category),
+                    code=settlement.error.vendor_code,
+                    state=str(settlement.state),
+                )
+
+    def _judge_again(self, item: _Ready, facts: Facts, now: datetime) -> Decision:
+        """
+        The compiled rules, inside the claim. A window that closes before the call could end is not used any more.
+        """
+        contact = self._place.contact_of(self._desk, facts, item.step, now, item.flags)
+        decision = self._place.rules.decide(contact)
+        if decision.verdict is not Verdict.ALLOW or decision.not_after is None:
+            return decision
+        if now + timedelta(seconds=self._place.deadline_s) <= decision.not_after:
+            return decision
+        late = self._place.rules.decide(evolve(contact, at=decision.not_after))
+        return late if late.verdict is Verdict.DEFER else decision
+
+    async def _settlement(self, claim: Claimed, item: _Ready, answer: Accepted | ProviderError) -> Settlement:
+        settled = Settlement(attempt_id=claim.attempt_id, token=claim.token)
+        if isinstance(answer, Accepted):
+            return evolve(settled, provider_message_id=answer.provider_message_id)
+        settled = evolve(settled, error=answer)
+        if settled.state is AttemptState.UNKNOWN:
+            return settled
+        row, now = item.facts.attempt, self._place.clock.now()
+        again = self._again(item.facts, answer)
+        if again is not None:
+            return evolve(settled, next_channel=row.channel, next_point_id=item.facts.point_id, next_due_at=now + again)
+        way = (await self._fallbacks([item.facts])).get(claim.attempt_id)
+        if way is None:
+            return settled
+        return evolve(settled, next_channel=way[0], next_point_id=way[1], next_due_at=now)
+
+    def _again(self, facts: Facts, error: ProviderError) -> timedelta | None:
+        """
+        When the same channel is tried again, or None when it is not.
+        """
+        if error.category in ("auth", "config", "funds"):
+            return _FIX_AGAIN
+        tries = facts.tried.get(facts.attempt.channel, 1)
+        if error.disposition is not Disposition.RETRY or tries >= _MAX_TRIES:
+            return None
+        wanted = timedelta(seconds=error.retry_after or 0)
+        return max(_BACKOFF * (1 << (tries - 1)), min(wanted, _MAX_BACKOFF))
+
+    # -- falling back ----------------------------------------------------------------------------------------------
+
+    async def _with_fallback(self, items: Sequence[Unsent], facts: Mapping[str, Facts]) -> list[Unsent]:
+        """
+        Give those that ask for it (``next_channel=""``) the step's next channel.
+        """
+        asking = [facts[item.attempt_id] for item in items if item.next_channel is not None]
+        ways = await self._fallbacks(asking)
+        done = []
+        for item in items:
+            channel, point_id = (
+                ways.get(item.attempt_id, (None, None)) if item.next_channel is not None else (None, None)
+            )
+            done.append(evolve(item, next_channel=channel, next_point_id=point_id))
+        return done
+
+    async def _fallbacks(self, facts: Iterable[Facts]) -> dict[str, tuple[str, str]]:
+        return await anyio.to_thread.run_sync(next_ways, self._place, self._desk, list(facts))
+
+
+def next_ways(place: Workplace, desk: Desk, facts: Sequence[Facts]) -> dict[str, tuple[str, str]]:
+    """
+    The next channel and contact point of each attempt's step, by attempt id; absent where there is none.
+    """
+    points = desk.store.attempts.points({item.attempt.debtor_id for item in facts})
+    found = {}
+    for item in facts:
+        step = desk.strategy.step(item.attempt.step) if desk.strategy is not None else None
+        if step is None:
+            continue
+        left = [channel for channel in step.channels if channel not in item.tried]
+        ways = place.ways(desk.creditor.id, points.get(item.attempt.debtor_id, []), left)
+        if ways:
+            found[item.attempt.id] = ways[0]
+    return found

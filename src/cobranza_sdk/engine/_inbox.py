@@ -1,0 +1,160 @@
+"""
+The inbox: verify, parse, store once, and only then act.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from attrs import frozen
+
+from cobranza_sdk.engine._dispatch import next_ways
+from cobranza_sdk.engine._guard import PluginLateError, call_in_thread
+from cobranza_sdk.engine._replies import intent_of
+from cobranza_sdk.engine._workplace import Workplace
+from cobranza_sdk.model import EventKind
+from cobranza_sdk.spec import Event, VerifiedEnvelope, WebhookRejectedError, WebhookRequest
+from cobranza_sdk.store import Entry, StoreError
+
+_FROM_PEOPLE = {
+    EventKind.INBOUND_MESSAGE: None,
+    EventKind.OPT_OUT: "opt_out",
+    EventKind.WRONG_NUMBER: "wrong_number",
+    EventKind.OPT_IN: "other",
+}
+
+
+@frozen(kw_only=True)
+class WebhookAnswer:
+    """
+    What to tell the vendor.
+
+    Attributes:
+        status: HTTP status.
+        content_type: Of the body.
+        body: Text.
+        stored: How many events are new.
+    """
+
+    status: int
+    content_type: str = "text/plain"
+    body: str = ""
+    stored: int = 0
+
+
+class InboxDesk:
+    """
+    Takes webhooks and acts on what they tell.
+
+    Args:
+        place: What to work with.
+    """
+
+    def __init__(self, place: Workplace) -> None:
+        self._place = place
+
+    def receive(self, name: str, request: WebhookRequest) -> WebhookAnswer:
+        """
+        Take one webhook: answered once its events are stored, before they are acted on.
+
+        Args:
+            name: Configured name of the account, from the address.
+            request: The request.
+        """
+        account = self._place.accounts.channels.get(name)
+        if account is None:
+            return WebhookAnswer(status=404, body="no such account")
+        provider = account.provider
+        try:
+            challenge = call_in_thread(provider.challenge, request)
+            if challenge is not None:
+                return WebhookAnswer(status=200, body=str(challenge))
+            envelope = call_in_thread(provider.verify, request)
+            if not isinstance(envelope, VerifiedEnvelope):
+                return self._refused(name, 403, "verify returned no envelope")
+        except WebhookRejectedError as error:
+            return self._refused(name, 403, str(error))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001  # law 9: what cannot be verified is refused
+            return self._refused(name, 403, type(error).__name__)
+        try:
+            events = self._parsed(provider, envelope)
+        except WebhookRejectedError as error:
+            return self._refused(name, 400, str(error))
+        except PluginLateError:
+            return self._refused(name, 503, "parse took too long")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001  # law 8: a parser that fails harms only this request
+            return self._refused(name, 400, type(error).__name__)
+        try:
+            stored = self._place.tenant.inbox.store(name, events, request.received_at)
+        except StoreError:
+            return self._refused(name, 503, "the store is not available")
+        content_type, body = provider.acknowledge()
+        return WebhookAnswer(status=200, content_type=content_type, body=body, stored=stored)
+
+    def _parsed(self, provider: Any, envelope: VerifiedEnvelope) -> Sequence[Event]:
+        events = tuple(call_in_thread(provider.parse, envelope))
+        if not all(isinstance(event, Event) for event in events):
+            msg = "parse returned what is no Event"
+            raise WebhookRejectedError(msg)
+        return events
+
+    def _refused(self, name: str, status: int, reason: str) -> WebhookAnswer:
+        self._place.logger.warning("webhook.refused", account=name, status=status, reason=reason)
+        return WebhookAnswer(status=status, body="refused")
+
+    def process(self, limit: int = 500) -> dict[str, int]:
+        """
+        Act on what is stored, in the order it came; returns how many ended how.
+        """
+        counts: dict[str, int] = {}
+        for entry in self._place.tenant.inbox.pending(limit):
+            what = self._act(entry)
+            counts[what] = counts.get(what, 0) + 1
+        return counts
+
+    def _act(self, entry: Entry) -> str:
+        inbox = self._place.tenant.inbox
+        endpoint = self._endpoint(entry)
+        if endpoint is None:
+            inbox.close(entry, "quarantined")
+            self._place.logger.warning("event.quarantined", account=entry.endpoint, entry=entry.id)
+            return "quarantined"
+        entry = Entry(id=entry.id, endpoint=endpoint, event=entry.event, received_at=entry.received_at)
+        outcome = inbox.apply(entry, self._intent(entry))
+        desk = self._place.desks.get(outcome.creditor_id or "")
+        if outcome.failed_attempt is not None and desk is not None:
+            facts = desk.store.attempts.facts([outcome.failed_attempt])
+            way = next_ways(self._place, desk, list(facts.values())).get(outcome.failed_attempt)
+            if way is not None:
+                desk.store.attempts.follow(outcome.failed_attempt, *way)
+        return outcome.what
+
+    def _endpoint(self, entry: Entry) -> str | None:
+        """
+        The configured account that the vendor's account id belongs to; None when none does: never guessed.
+        """
+        here = self._place.accounts.channels.get(entry.endpoint)
+        if here is None:
+            return None
+        if here.provider.account == entry.event.account:
+            return entry.endpoint
+        same = [
+            account.name
+            for account in self._place.accounts.channels.values()
+            if type(account.provider) is type(here.provider) and account.provider.account == entry.event.account
+        ]
+        return same[0] if len(same) == 1 else None
+
+    def _intent(self, entry: Entry) -> str | None:
+        if entry.event.kind not in _FROM_PEOPLE or entry.event.raw.get("scope") == "marketing":
+            return None  # a word against marketing does not close the channel for what is owed
+        known = _FROM_PEOPLE[entry.event.kind]
+        if known is not None:
+            return known
+        identity = self._place.tenant.inbox.was_identity(entry.event, entry.endpoint)
+        return intent_of(entry.event.text, answers_identity=identity)

@@ -1,0 +1,92 @@
+"""
+Sync: an ERP's records into the portfolio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import anyio
+from attrs import field, frozen
+
+from cobranza_sdk.engine._workplace import Desk
+from cobranza_sdk.loading import Configured
+from cobranza_sdk.model import CobranzaError
+from cobranza_sdk.spec import ErpBatch, ProviderError
+
+#: Told how many records were read so far.
+Progress = Callable[[int], None]
+
+
+class SyncError(CobranzaError):
+    """
+    An ERP could not be read to its end. What was read before is stored, with its cursor.
+    """
+
+
+@frozen(kw_only=True)
+class SyncReport:
+    """
+    What a sync of one ERP for one creditor did.
+
+    Attributes:
+        erp: Configured name.
+        creditor_id: Whose portfolio.
+        created: Rows that are new, by kind.
+        changed: Rows that are different, by kind.
+        unchanged: Rows that were there already, by kind.
+        rejected: Rows that were not taken.
+    """
+
+    erp: str
+    creditor_id: str
+    created: dict[str, int] = field(factory=dict)
+    changed: dict[str, int] = field(factory=dict)
+    unchanged: dict[str, int] = field(factory=dict)
+    rejected: int = 0
+
+
+async def sync(desk: Desk, account: Configured, progress: Progress | None = None) -> SyncReport:
+    """
+    Read an ERP from where it was left, batch by batch; each batch is stored with its cursor in one transaction.
+
+    Raises:
+        SyncError: The ERP cannot be read.
+    """
+    portfolio = desk.store.portfolio
+    cursor, run = await anyio.to_thread.run_sync(portfolio.begin_sync, account.name)
+    report = SyncReport(erp=account.name, creditor_id=desk.creditor.id)
+    totals = {"created": dict(report.created), "changed": dict(report.changed), "unchanged": dict(report.unchanged)}
+    rejected = seen = 0
+    try:
+        async for batch in account.provider.read(cursor):
+            if not isinstance(batch, ErpBatch):
+                msg = f"erps.{account.name}: read gave what is no ErpBatch"
+                raise SyncError(msg)
+            result = await anyio.to_thread.run_sync(
+                partial(
+                    portfolio.put_batch,
+                    batch,
+                    erp=account.name,
+                    run=run,
+                    confirmed=account.settings.contacts_confirmed,
+                )
+            )
+            for name, counts in totals.items():
+                for kind, count in getattr(result, name).items():
+                    counts[kind] = counts.get(kind, 0) + count
+            rejected += len(batch.rejected) + len(result.rejected)
+            seen += len(batch.records) + len(batch.rejected)
+            if progress is not None:
+                progress(seen)
+    except ProviderError as error:
+        msg = f"erps.{account.name}: cannot be read: {error}"
+        raise SyncError(msg) from error
+    except CobranzaError as error:
+        msg = f"erps.{account.name}: {error}"
+        raise SyncError(msg, hint=error.hint) from error
+    except Exception as error:
+        msg = f"erps.{account.name}: the plugin failed: {type(error).__name__}"
+        raise SyncError(msg, hint="ask the plugin's author: this happened in the plugin's own code") from error
+    return SyncReport(erp=account.name, creditor_id=desk.creditor.id, **totals, rejected=rejected)
