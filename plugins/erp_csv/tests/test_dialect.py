@@ -122,6 +122,16 @@ def test_two_lost_quotes_do_not_swallow_the_rows_between() -> None:
     assert found[1][1] == ["d", "e", "f"]
 
 
+def test_a_cell_that_swallowed_a_whole_row_is_not_believed() -> None:
+    """
+    F67: two broken lines can add up to a row of the right width, with a good row lost inside one cell.
+    """
+    found = rows('a,"b,c\nd,e,f\ng",h\n', width=3)
+
+    assert "never closes" in str(found[0][2])
+    assert found[1] == (2, ["d", "e", "f"], None)
+
+
 def test_text_behind_a_closing_quote_is_refused() -> None:
     """
     F67: strictness is what shows that a quote is out of place.
