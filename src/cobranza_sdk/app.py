@@ -206,6 +206,28 @@ class Cobranza:
         """
         return self._decider(platform=True, policies=True), self._decider(platform=True, policies=False)
 
+    def judge(self, *, platform: bool = False) -> Decider:
+        """
+        A decider by law, and by the rules of messaging platforms where *platform* says so.
+        """
+        return self._decider(platform=True, policies=True) if platform else self.decider
+
+    def missing_templates(self) -> list[str]:
+        """
+        Steps without a template in a language that their creditor's country needs, a sentence each.
+        """
+        from cobranza_sdk.templates import TemplateError
+
+        missing = []
+        for name, strategy in self._strategies.items():
+            for step in strategy.steps:
+                for channel in step.channels:
+                    try:
+                        self._catalogue.find(step.template, channel=channel, locale="es")
+                    except TemplateError as error:
+                        missing.append(f"strategies.{name}: step {step.id}: {error}")
+        return missing
+
     def _decider(self, *, platform: bool, policies: bool) -> Decider:
         from cobranza_sdk.compliance import Decider
         from cobranza_sdk.engine import GuardedPolicies
@@ -524,6 +546,12 @@ class Cobranza:
         from cobranza_sdk.engine import InboxDesk
 
         return InboxDesk(self.place)
+
+    def process_inbox(self) -> dict[str, int]:
+        """
+        Act on what webhooks told and nobody acted on yet; returns how many events ended how.
+        """
+        return self.inbox.process()
 
     @cached_property
     def webhooks(self) -> Starlette:

@@ -7,13 +7,14 @@ Instants are whole epoch seconds; a day is a date where the debtor is.
 from __future__ import annotations
 
 from bisect import bisect_right
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cobranza_sdk.compliance._pack import HolidayData
 
-_FIRST_YEAR = 1990
+#: Years that can be judged at all; no pack's calendar reaches further.
+FIRST_YEAR, LAST_YEAR = 1990, 2100
 
 
 @lru_cache(maxsize=256)
@@ -38,13 +39,30 @@ def day_start(day: date, tz: ZoneInfo) -> int:
     """
     Epoch second at which *day* begins in *tz*: its first existing instant, also where midnight is skipped.
     """
-    return _instant(day, 0, tz)
+    return _instant(day, 0, tz, opening=False)
 
 
-def _instant(day: date, minute: int, tz: ZoneInfo) -> int:
-    # A wall time that a change skips is read with the offset before it (fold=0): that is at or after the gap.
+def _instant(day: date, minute: int, tz: ZoneInfo, *, opening: bool) -> int:
+    """
+    When the wall clock shows *minute* of *day*. Of an hour shown twice, windows open in the second and close in the
+    first; a time that is skipped stands for the end of the gap.
+    """
     wall = datetime(day.year, day.month, day.day, tzinfo=tz) + timedelta(minutes=minute)
-    return int(wall.astimezone(UTC).timestamp())
+    first, second = int(wall.timestamp()), int(wall.replace(fold=1).timestamp())
+    if first <= second:
+        return second if opening else first
+    return _gap_end(second, first, tz)
+
+
+def _gap_end(before: int, after: int, tz: ZoneInfo) -> int:
+    offset = datetime.fromtimestamp(after, tz).utcoffset()
+    while after - before > 1:
+        middle = (before + after) // 2
+        if datetime.fromtimestamp(middle, tz).utcoffset() == offset:
+            after = middle
+        else:
+            before = middle
+    return after
 
 
 def ceil_minute(epoch: float) -> int:
@@ -90,7 +108,7 @@ class WindowTable:
 
         None for the next opening when the calendar ends before it.
         """
-        year = max(_FIRST_YEAR, local_date(epoch, self._tz).year)
+        year = max(FIRST_YEAR, local_date(epoch, self._tz).year)
         if not self._years[0] < year < self._years[1]:
             self._extend(year)
         index = bisect_right(self._opens, epoch) - 1
@@ -116,7 +134,10 @@ class WindowTable:
         while day.year == year:
             if day not in closed:
                 for opening, closing in self._hours[day.weekday()]:
-                    span = _instant(day, opening, self._tz), _instant(day, closing, self._tz)
+                    span = (
+                        _instant(day, opening, self._tz, opening=True),
+                        _instant(day, closing, self._tz, opening=False),
+                    )
                     if span[0] < span[1]:
                         spans.append(span)
             day += timedelta(days=1)

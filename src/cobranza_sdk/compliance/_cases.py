@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from cobranza_sdk.compliance._calendar import zone
+from cobranza_sdk.compliance._calendar import FIRST_YEAR, LAST_YEAR, zone
 from cobranza_sdk.compliance._decide import Decider
 from cobranza_sdk.compliance._errors import CasesError
 from cobranza_sdk.model import Contact, Decision, InvalidValueError, PastContact
@@ -66,19 +66,37 @@ def read_cases(lines: Iterable[str], decider: Decider) -> Iterator[Case]:
     Raises:
         CasesError: Naming line, column and what is expected.
     """
-    reader = csv.DictReader(lines, strict=True)
+    reader = csv.DictReader(_without_mark(lines), strict=True)
     try:
-        header = [(name or "").strip().lstrip("\ufeff") for name in reader.fieldnames or ()]
+        header = [name.strip() for name in reader.fieldnames or ()]
         missing = [name for name in _NEEDED if name not in header]
         if missing:
             msg = f"line 1: column {missing[0]} is missing, expected at least {', '.join(_NEEDED)}"
             raise CasesError(msg)
+        twice = [name for name in COLUMNS if header.count(name) > 1]
+        if twice:
+            msg = f"line 1: column {twice[0]} stands twice, expected it once"
+            raise CasesError(msg)
         reader.fieldnames = header
         for number, row in enumerate(reader, start=1):
+            if any(cell.strip() for cell in row.get(None, ())):
+                msg = f"line {reader.line_num}: found more cells than columns, expected {len(header)}"
+                raise CasesError(msg)
             yield _case({key: (value or "").strip() for key, value in row.items() if key}, number, reader, decider)
+    except UnicodeDecodeError as error:
+        msg = f"line {reader.line_num + 1}: is no UTF-8"
+        raise CasesError(msg) from error
     except csv.Error as error:
         msg = f"line {reader.line_num}: is no CSV: {error}"
         raise CasesError(msg) from error
+
+
+def _without_mark(lines: Iterable[str]) -> Iterator[str]:
+    """
+    The lines without a byte order mark, which would hide the first column's quotes.
+    """
+    for number, line in enumerate(lines):
+        yield line.removeprefix("\ufeff") if number == 0 else line
 
 
 def _case(row: Mapping[str, str], number: int, reader: Any, decider: Decider) -> Case:
@@ -117,6 +135,9 @@ def _instant(text: str, where: str) -> datetime:
         at = None
     if at is None or at.tzinfo is None:
         msg = f"{where}: found {text[:40] or 'nothing'}, expected ISO 8601 with an offset: 2026-05-15T18:59:00-05:00"
+        raise CasesError(msg)
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
+        msg = f"{where}: found {text[:40]}, expected a year from {FIRST_YEAR} to {LAST_YEAR}"
         raise CasesError(msg)
     return at
 

@@ -10,15 +10,16 @@ from zoneinfo import ZoneInfo
 
 from attrs import evolve, frozen
 
-from cobranza_sdk.compliance._calendar import ceil_minute, zone
+from cobranza_sdk.compliance._calendar import FIRST_YEAR, LAST_YEAR, ceil_minute, zone
 from cobranza_sdk.compliance._errors import PackError
 from cobranza_sdk.compliance._pack import CountryData, Pack, parse_pack
 from cobranza_sdk.compliance._rules import Compiled, Situation, compile_rule, newest_first
-from cobranza_sdk.model import Contact, Decision, Finding, Verdict
+from cobranza_sdk.model import FAMILIES, Contact, Decision, Finding, InvalidValueError, Verdict
 from cobranza_sdk.spec import CompliancePack, CompliancePolicy
 
 HOUSE = "sdk 1"
 KNOWN_OBLIGATIONS = frozenset({"disclose_nothing"})
+READINGS = ("cautious", "literal")
 MAX_ROUNDS = 64
 MAX_WAIT = timedelta(days=400)
 _CACHE = 4096
@@ -49,6 +50,14 @@ _HOUSE_WORDS: dict[str, tuple[str, dict[str, str]]] = {
             "es": "No se conoce la zona horaria del deudor: no se contacta.",
             "pt": "O fuso horário do devedor não é conhecido: não se contata.",
             "en": "The debtor's time zone is not known: no contact.",
+        },
+    ),
+    "sdk.date_unknown": (
+        "SDK law 4",
+        {
+            "es": "La fecha está fuera de los años que cubren los calendarios: no se contacta.",
+            "pt": "A data está fora dos anos que os calendários cobrem: não se contata.",
+            "en": "The date lies outside the years that calendars cover: no contact.",
         },
     ),
     "sdk.opted_out": (
@@ -122,6 +131,9 @@ class Decider:
         reading: ``cautious`` or ``literal``, where a text leaves doubt.
         platform: Whether platform packs judge too.
         ask: How policies are called.
+
+    Raises:
+        InvalidValueError: *reading* is neither.
     """
 
     def __init__(
@@ -133,6 +145,9 @@ class Decider:
         platform: bool = False,
         ask: PolicyCaller = call_policy,
     ) -> None:
+        if reading not in READINGS:
+            msg = f"reading must be one of {', '.join(READINGS)}"
+            raise InvalidValueError(msg)
         self._sources = {pack.name: pack for pack in packs}
         self._policies = tuple(sorted(policies, key=lambda policy: policy.name))
         self._reading = reading
@@ -226,8 +241,10 @@ class Decider:
     def _refusal(self, contact: Contact, law: _Law | None) -> Finding | None:
         if law is None:
             return house_finding("sdk.country_unknown", country=contact.country)
-        if contact.family is None:
+        if contact.family not in FAMILIES:
             return house_finding("sdk.channel_unknown", channel=contact.channel)
+        if not FIRST_YEAR <= contact.at.year <= LAST_YEAR:
+            return house_finding("sdk.date_unknown", year=str(contact.at.year))
         if not self.zones_of(contact):
             return house_finding("sdk.zone_unknown", region=contact.region or "")
         return None
@@ -241,7 +258,7 @@ class Decider:
         bound = [pack for pack in self.packs if country in pack.countries]
         if not bound:
             return None
-        data = bound[0].countries[country]
+        data = _union([pack.countries[country] for pack in bound])
         everywhere = [pack for pack in self.packs if pack.scope == "platform"] if self._platform else []
         return _Law(
             data=data,
@@ -282,13 +299,14 @@ class Decider:
         """
         Findings at one instant, the end of the present window, and what judged.
         """
-        today = datetime.fromtimestamp(now, situation.zones[0]).date()
+        dates = [datetime.fromtimestamp(now, tz).date() for tz in situation.zones]
+        earliest, latest = min(dates), max(dates)
         findings: list[Finding] = []
         ends: list[int] = []
         basis: list[str] = []
         for compiled in plan:
             rule = compiled.rule
-            if today < rule.effective_from or (rule.effective_to is not None and today > rule.effective_to):
+            if latest < rule.effective_from or (rule.effective_to is not None and earliest > rule.effective_to):
                 continue
             basis.append(f"{compiled.pack}: {rule.id}")
             outcome = compiled.judge(situation, now)
@@ -300,14 +318,17 @@ class Decider:
             moved = evolve(situation.contact, at=datetime.fromtimestamp(now, UTC))
             for policy in self._policies:
                 basis.append(f"policy: {policy.name}")
-                findings.extend(self._ask_safely(policy, moved))
+                answer = self._ask_safely(policy, moved)
+                findings.extend(answer)
+                ends.extend(int(finding.not_after.timestamp()) for finding in answer if finding.not_after is not None)
         return findings, min(ends, default=None), tuple(basis)
 
     def _ask_safely(self, policy: CompliancePolicy, contact: Contact) -> Sequence[Finding]:
         try:
-            findings = tuple(self._ask(policy, contact))
-            if all(isinstance(finding, Finding) for finding in findings):
-                return findings
+            findings = self._ask(policy, contact)
+            # Only what is already there: a generator would run on, without the deadline of the call.
+            if isinstance(findings, list | tuple) and all(isinstance(finding, Finding) for finding in findings):
+                return tuple(findings)
             cause = "it returned what is no Finding"
         except KeyboardInterrupt:
             raise
@@ -322,10 +343,10 @@ class Decider:
         start = int(situation.contact.at.timestamp())
         now = _latest(first.findings)
         for _ in range(MAX_ROUNDS):
-            if now is None or now - start > MAX_WAIT.total_seconds():
+            if now is None or not start < now <= start + MAX_WAIT.total_seconds():
                 return None
             findings, _, _ = self._judge(plan, situation, now)
-            verdict = _strictest(findings)
+            verdict = _strictest([*findings, *_unknown_obligations(findings)])
             if verdict.rank < Verdict.DEFER.rank:
                 return now
             if verdict is Verdict.DENY:
@@ -352,6 +373,23 @@ def _strictest(findings: Iterable[Finding]) -> Verdict:
     return max((finding.verdict for finding in findings), key=lambda verdict: verdict.rank, default=Verdict.ALLOW)
 
 
+def _union(found: Sequence[CountryData]) -> CountryData:
+    """
+    One country by several packs: all zones that any of them names, lest one more pack allows more.
+    """
+    regions = dict.fromkeys(region for data in found for region in data.zones)
+    zones = {
+        region: tuple(dict.fromkeys(name for data in found for name in data.zones.get(region, ())))
+        for region in regions
+    }
+    return evolve(found[0], zones=zones)
+
+
+def _unknown_obligations(findings: Iterable[Finding]) -> list[Finding]:
+    unknown = {name for finding in findings for name in finding.obligations} - KNOWN_OBLIGATIONS
+    return [house_finding("sdk.obligation_unknown", obligations=", ".join(sorted(unknown)))] if unknown else []
+
+
 def _decision(
     contact: Contact,
     findings: Sequence[Finding],
@@ -361,11 +399,8 @@ def _decision(
     drafts: tuple[str, ...] = (),
     tz: ZoneInfo | None = None,
 ) -> Decision:
-    unknown = {name for finding in findings for name in finding.obligations} - KNOWN_OBLIGATIONS
-    if unknown:
-        findings = [*findings, house_finding("sdk.obligation_unknown", obligations=", ".join(sorted(unknown)))]
     ordered = sorted(
-        (finding for finding in findings if finding.verdict is not Verdict.ALLOW),
+        (finding for finding in [*findings, *_unknown_obligations(findings)] if finding.verdict is not Verdict.ALLOW),
         key=lambda finding: (-finding.verdict.rank, finding.rule, finding.pack),
     )
     verdict = _strictest(ordered)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date
+from datetime import date, datetime
+from itertools import pairwise
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from attrs import evolve, field, frozen
 
@@ -18,11 +20,14 @@ from cobranza_sdk.compliance._errors import PackError
 from cobranza_sdk.model import COLLECTORS, FAMILIES, HOLDER_ROLES, LANGUAGES, SECTORS, STAGES
 
 T = TypeVar("T")
+D = TypeVar("D")
 
 FORMAT = 1
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 KINDS = ("window", "cap", "gap", "channel_exclusivity", "third_party", "consent", "forbid")
 DAY_MINUTES = 24 * 60
+#: Years that a calendar may be trusted for.
+FIRST_THROUGH, LAST_THROUGH = 1990, 2100
 
 _COMMON = {
     "id",
@@ -56,6 +61,8 @@ _OWN: dict[str, set[str]] = {
 }
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|(24):(00))", re.ASCII)
 _PERIOD = re.compile(r"([1-9]\d{0,3}) (days?|hours?)", re.ASCII)
+_COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
+_NO_HOLIDAYS: Mapping[str, Any] = {"calendar": "PE", "through": FIRST_THROUGH}
 _RULE_ID = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+", re.ASCII)
 
 
@@ -217,24 +224,27 @@ class _Table:
     def __init__(self, data: Any, path: str, problems: list[str]) -> None:
         self.path, self.problems = path, problems
         self.data: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
-        self.seen: set[str] = set()
         if not isinstance(data, Mapping):
             self.wrong("", "found no table, expected one")
 
     def wrong(self, key: str, text: str) -> None:
         self.problems.append(f"{self.path}{'.' if self.path and key else ''}{key}: {text}")
 
-    def get(self, key: str, kind: type[T], expected: str, default: T) -> T:
-        self.seen.add(key)
-        value = self.data.get(key, default)
-        if value is default or (isinstance(value, kind) and not (kind is int and isinstance(value, bool))):
-            return value
-        self.wrong(key, f"found {type(value).__name__}, expected {expected}")
-        return default
+    def get(self, key: str, kind: type[T], expected: str, default: D) -> T | D:
+        if key not in self.data:
+            return default
+        value = self.data[key]
+        # To Python a truth value is a number too, and an instant a date.
+        if not isinstance(value, kind) or isinstance(value, bool | datetime):
+            self.wrong(key, f"found {type(value).__name__}, expected {expected}")
+            return default
+        if isinstance(value, str) and not value.strip():
+            self.wrong(key, f"found blank text, expected {expected}")
+            return default
+        return value
 
     def need(self, key: str, kind: type[T], expected: str, fallback: T) -> T:
         if key not in self.data:
-            self.seen.add(key)
             self.wrong(key, f"missing, expected {expected}")
             return fallback
         return self.get(key, kind, expected, fallback)
@@ -257,7 +267,6 @@ class _Table:
         return found
 
     def selection(self, key: str, known: Iterable[str] | None) -> Selection:
-        self.seen.add(key)
         if key not in self.data:
             return EVERYTHING
         value, excluded = self.data[key], False
@@ -301,14 +310,15 @@ def parse_pack(name: str, text: str, *, origin: str) -> Pack:
         raise PackError(origin, [f"is no TOML: {error}"]) from error
     problems: list[str] = []
     root = _Table(data, "", problems)
-    if root.need("format", int, f"the number {FORMAT}", FORMAT) != FORMAT:
-        root.wrong("format", f"expected {FORMAT}")
+    stated = root.need("format", int, f"the number {FORMAT}", FORMAT)
+    if stated != FORMAT:
+        root.wrong("format", f"found {stated}, expected the number {FORMAT}")
     head = _Table(root.need("pack", dict, "a table", {}), "pack", problems)
     scope = head.choice("scope", ("law", "platform"), "law")
     status = head.choice("status", ("draft", "reviewed"), None)
     reviewer = head.get("reviewed_by", str, "the reviewer's name", "") or None
-    reviewed_on = head.data.get("reviewed_on")
-    if status == "reviewed" and not (reviewer and isinstance(reviewed_on, date)):
+    reviewed_on = head.get("reviewed_on", date, "a date", None)
+    if status == "reviewed" and not (reviewer and reviewed_on):
         head.wrong("status", "found reviewed, expected reviewed_by and reviewed_on beside it")
     pack_name = head.get("name", str, "text", name)
     version = head.need("version", str, 'text, for example "2026.1"', "0")
@@ -318,11 +328,16 @@ def parse_pack(name: str, text: str, *, origin: str) -> Pack:
     countries = _countries(root.get("countries", dict, "a table by country", {}), problems)
     if scope == "law" and not countries:
         root.wrong("countries", "missing, expected [countries.XX] with zones and holidays")
+    if scope == "platform" and countries:
+        root.wrong("countries", "found some, expected none: a platform pack applies everywhere")
     norms = {
         key: _norm(_Table(entry, f"norms.{key}", problems))
         for key, entry in root.need("norms", dict, "a table of laws", {}).items()
     }
-    rules = _rules(root.need("rule", list, "a list of rules: [[rule]]", []), norms, problems)
+    entries = root.need("rule", list, "a list of rules: [[rule]]", [None])
+    if not entries:
+        root.wrong("rule", "found none, expected rules: a country without any would permit everything")
+    rules = _rules([entry for entry in entries if entry is not None], norms, problems)
     root.close({"format", "pack", "countries", "norms", "rule"})
     if problems:
         raise PackError(origin, problems)
@@ -345,18 +360,25 @@ def _countries(data: Mapping[str, Any], problems: list[str]) -> dict[str, Countr
     countries = {}
     for code, entry in data.items():
         table = _Table(entry, f"countries.{code}", problems)
-        zones = table.need("zones", dict, 'a table such as { "*" = ["America/Lima"] }', {"*": [""]})
-        if "*" not in zones or not all(_is_names(names) for names in zones.values()):
-            table.wrong("zones", 'expected lists of zones by region, "*" with all of them among them')
-            zones = {}
+        if not _COUNTRY.fullmatch(code):
+            problems.append(f"{table.path}: expected an ISO 3166-1 code of two capitals, for example countries.PE")
+        zones = _zones(table, code)
         holidays = _Table(
-            table.need("holidays", dict, "a table", {"calendar": "", "through": 0}), f"{table.path}.holidays", problems
+            table.need("holidays", dict, 'a table such as { calendar = "PE", through = 2035 }', _NO_HOLIDAYS),
+            f"{table.path}.holidays",
+            problems,
         )
+        calendar = holidays.need("calendar", str, "the country's code", "PE")
+        if not _has_calendar(calendar):
+            holidays.wrong("calendar", f"found {calendar}, expected a country of the holidays library")
+        through = holidays.need("through", int, "a year", FIRST_THROUGH)
+        if not FIRST_THROUGH <= through <= LAST_THROUGH:
+            holidays.wrong("through", f"found {through}, expected a year from {FIRST_THROUGH} to {LAST_THROUGH}")
         countries[code] = CountryData(
-            zones={region: tuple(names) for region, names in zones.items()},
+            zones=zones,
             holidays=HolidayData(
-                calendar=holidays.need("calendar", str, "the country's code", ""),
-                through=holidays.need("through", int, "a year", 0),
+                calendar=calendar,
+                through=through,
                 add=_dates(holidays, "add"),
                 remove=_dates(holidays, "remove"),
             ),
@@ -366,8 +388,38 @@ def _countries(data: Mapping[str, Any], problems: list[str]) -> dict[str, Countr
     return countries
 
 
+def _zones(table: _Table, code: str) -> dict[str, tuple[str, ...]]:
+    found = table.need("zones", dict, 'a table such as { "*" = ["America/Lima"] }', {"*": ["UTC"]})
+    if "*" not in found or not all(_is_names(names) for names in found.values()):
+        table.wrong("zones", 'expected lists of zones by region, "*" with all of them among them')
+        return {}
+    for region, names in found.items():
+        if region != "*" and not region.startswith(f"{code}-"):
+            table.wrong(f"zones.{region}", f'expected "*" or an ISO 3166-2 code such as {code}-XXX')
+        for name in names:
+            if not _is_zone(name):
+                table.wrong(f"zones.{region}", f"found {name}, expected an IANA zone such as America/Lima")
+            elif name not in found["*"]:
+                table.wrong("zones.*", f"{name} of {region} is missing, expected all zones of the country")
+    return {region: tuple(names) for region, names in found.items()}
+
+
 def _is_names(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(name, str) for name in value)
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def _has_calendar(code: str) -> bool:
+    import holidays
+
+    return _COUNTRY.fullmatch(code) is not None and hasattr(holidays, code)
 
 
 def _dates(table: _Table, key: str) -> frozenset[date]:
@@ -384,8 +436,10 @@ def _norm(table: _Table) -> Norm:
         source=table.need("source", str, "where it was read", "?"),
         read_on=table.need("read_on", date, "the day it was read", date.min),
         effective_from=table.need("effective_from", date, "its first day", date.min),
-        effective_to=table.data.get("effective_to"),
+        effective_to=table.get("effective_to", date, "its last day", None),
     )
+    if norm.effective_to is not None and norm.effective_to < norm.effective_from:
+        table.wrong("effective_to", f"found {norm.effective_to}, expected a day from effective_from on")
     table.close({"title", "source", "read_on", "effective_from", "effective_to"})
     return norm
 
@@ -405,7 +459,7 @@ def _rules(entries: list[Any], norms: Mapping[str, Norm], problems: list[str]) -
         if rule_id in raw:
             problems.append(f"{path}.id: stands twice, expected each id once")
         if "like" in entry:
-            model = raw.get(entry["like"])
+            model = raw.get(entry["like"]) if isinstance(entry["like"], str) else None
             if model is None:
                 problems.append(f"{path}.like: found {entry['like']}, expected the id of a rule written before")
                 continue
@@ -423,7 +477,7 @@ def _rule(table: _Table, norms: Mapping[str, Norm]) -> Rule:
         table.wrong("norm", f"found {norm_key or 'none'}, expected one of {', '.join(norms)}")
         norm = Norm(title="?", source="?", read_on=date.min, effective_from=date.min)
     article = table.need("article", str, 'the article, for example "art. 62"', "?")
-    reading = table.choice("reading", ("", "literal", "cautious"), "") or None
+    reading = table.choice("reading", ("literal", "cautious"), None) if "reading" in table.data else None
     rule = Rule(
         id=table.data["id"],
         kind=kind,
@@ -432,7 +486,7 @@ def _rule(table: _Table, norms: Mapping[str, Norm]) -> Rule:
         confidence=table.choice("confidence", ("high", "medium", "low"), None),
         reading=reading,
         effective_from=table.get("effective_from", date, "a date", norm.effective_from),
-        effective_to=table.data.get("effective_to", norm.effective_to),
+        effective_to=table.get("effective_to", date, "a date", norm.effective_to),
         message=table.texts("message"),
         families=table.selection("families", FAMILIES),
         channels=table.selection("channels", None),
@@ -444,22 +498,34 @@ def _rule(table: _Table, norms: Mapping[str, Norm]) -> Rule:
         flags=table.names("flags"),
         unless_flags=table.names("unless_flags"),
     )
+    if rule.effective_to is not None and rule.effective_to < rule.effective_from:
+        table.wrong("effective_to", f"found {rule.effective_to}, expected a day from {rule.effective_from} on")
     table.close(_COMMON | _OWN[kind])
     return _OWN_FIELDS[kind](table, rule)
 
 
 def _window(table: _Table, rule: Rule) -> Rule:
     hours: list[list[tuple[int, int]]] = [[] for _ in DAYS]
-    for days, spans in table.need("hours", dict, 'a table such as { mon-fri = "07:00-20:00" }', {}).items():
+    named: set[int] = set()
+    for days, value in table.need("hours", dict, 'a table such as { mon-fri = "07:00-20:00" }', {}).items():
+        spans = sorted(filter(None, (_span(table, days, span) for span in _listed(value))))
+        if any(later[0] <= earlier[1] for earlier, later in pairwise(spans)):
+            table.wrong(f"hours.{days}", "the stretches touch or overlap, expected a pause between them")
         for day in _days(table, days):
-            for span in spans if isinstance(spans, list) else [spans]:
-                minutes = _span(table, days, span)
-                if minutes:
-                    hours[day].append(minutes)
+            if day in named:
+                table.wrong(
+                    f"hours.{days}", f'{DAYS[day]} is named twice, expected once: ["07:00-12:00", …] for several'
+                )
+            named.add(day)
+            hours[day] = spans
     if not any(hours):
         table.wrong("hours", 'no day has an open minute: use kind = "forbid" for what is never permitted')
     closed = table.choice("holidays", ("closed", "open"), None) == "closed"
-    return evolve(rule, hours=tuple(tuple(sorted(day)) for day in hours), closed_on_holidays=closed)
+    return evolve(rule, hours=tuple(map(tuple, hours)), closed_on_holidays=closed)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _days(table: _Table, name: str) -> range:

@@ -16,6 +16,7 @@ from cobranza_sdk.compliance._pack import CountryData, Pack, Rule
 from cobranza_sdk.model import CHANNEL_FAMILIES, Contact, Finding, PastContact, Verdict
 
 DISCLOSE_NOTHING = "disclose_nothing"
+_LONGEST_WEEK = 8 * 86_400
 #: Flag of a contact whose text was rendered to disclose nothing.
 DISCLOSES_NOTHING = "discloses_nothing"
 
@@ -160,7 +161,9 @@ def _counts(rule: Rule, contact: Contact, past: PastContact) -> bool:
     if not (past.is_direct if rule.counts == "direct" else past.is_attempt):
         return False
     family = past.family if past.family is not None else CHANNEL_FAMILIES.get(past.channel)
-    if family is not None and family not in rule.families:
+    if (family is not None and family not in rule.families) or (
+        rule.kind != "channel_exclusivity" and past.channel not in rule.channels
+    ):
         return False
     if rule.per in ("debtor", "collector"):
         return True
@@ -245,6 +248,8 @@ def _exclusivity(rule: Rule, pack: str, _country: CountryData | None) -> Judge:
                 for tz in situation.zones:
                     if rule.period.calendar is None:
                         until = moment + rule.period.seconds
+                    elif moment + _LONGEST_WEEK <= now:
+                        continue
                     else:
                         _, until = _period_start(rule.period.calendar, moment, tz)
                     if until > now and (worst is None or until > worst[0]):

@@ -15,7 +15,7 @@ from cobranza_sdk.engine._replies import intent_of
 from cobranza_sdk.engine._workplace import Workplace
 from cobranza_sdk.model import EventKind
 from cobranza_sdk.spec import Event, VerifiedEnvelope, WebhookRejectedError, WebhookRequest
-from cobranza_sdk.store import Entry, StoreError
+from cobranza_sdk.store import Entry, Outcome, StoreError
 
 _FROM_PEOPLE = {
     EventKind.INBOUND_MESSAGE: None,
@@ -126,13 +126,25 @@ class InboxDesk:
             return "quarantined"
         entry = Entry(id=entry.id, endpoint=endpoint, event=entry.event, received_at=entry.received_at)
         outcome = inbox.apply(entry, self._intent(entry))
-        desk = self._place.desks.get(outcome.creditor_id or "")
-        if outcome.failed_attempt is not None and desk is not None:
-            facts = desk.store.attempts.facts([outcome.failed_attempt])
-            way = next_ways(self._place, desk, list(facts.values())).get(outcome.failed_attempt)
-            if way is not None:
-                desk.store.attempts.follow(outcome.failed_attempt, *way)
+        self._follow(outcome)
         return outcome.what
+
+    def _follow(self, outcome: Outcome) -> None:
+        """
+        Go on with an outreach: by the next channel after a failure, with its own message after a confirmation.
+        """
+        desk = self._place.desks.get(outcome.creditor_id or "")
+        attempt_id = outcome.failed_attempt or outcome.confirmed_attempt
+        if desk is None or attempt_id is None:
+            return
+        facts = desk.store.attempts.facts([attempt_id])
+        if outcome.confirmed_attempt is not None:
+            item = facts[attempt_id]
+            desk.store.attempts.follow(attempt_id, item.attempt.channel, item.point_id)
+            return
+        way = next_ways(self._place, desk, list(facts.values())).get(attempt_id)
+        if way is not None:
+            desk.store.attempts.follow(attempt_id, *way)
 
     def _endpoint(self, entry: Entry) -> str | None:
         """

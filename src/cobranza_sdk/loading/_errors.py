@@ -9,6 +9,7 @@ CobranzaError
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from attrs import frozen
 
@@ -26,6 +27,9 @@ class ConfigurationError(CobranzaError):
     def __init__(self, problems: Sequence[str], *, hint: str | None = None) -> None:
         self.problems = tuple(problems)
         super().__init__("; ".join(self.problems), hint=hint)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (partial(type(self), hint=self.hint), (self.problems,))
 
 
 @frozen(kw_only=True)
@@ -77,3 +81,6 @@ class PluginError(CobranzaError):
     def __init__(self, failures: Sequence[PluginFailure]) -> None:
         self.failures = tuple(failures)
         super().__init__("; ".join(str(failure) for failure in self.failures), hint=self.failures[0].hint)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.failures,))

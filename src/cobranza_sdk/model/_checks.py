@@ -5,7 +5,7 @@ Field validators shared by the values.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from cobranza_sdk.model._errors import InvalidValueError
@@ -20,9 +20,38 @@ def aware(instance: object, attribute: Attribute[Any], value: datetime | None) -
     """
     Refuse a datetime without an offset: a naive one has no place on the clock.
     """
-    if value is not None and value.tzinfo is None:
+    if value is None:
+        return
+    if not isinstance(value, datetime):
+        msg = f"{type(instance).__name__}.{attribute.name} must be a datetime with a UTC offset"
+        raise InvalidValueError(msg)
+    if value.utcoffset() is None:
         msg = f"{type(instance).__name__}.{attribute.name} needs a UTC offset: naive datetimes are refused"
         raise InvalidValueError(msg)
+
+
+def a_day(instance: object, attribute: Attribute[Any], value: date | None) -> None:
+    """
+    Refuse a datetime where a day is meant: the two never compare.
+    """
+    if value is not None and (not isinstance(value, date) or isinstance(value, datetime)):
+        msg = f"{type(instance).__name__}.{attribute.name} must be a date without a time"
+        raise InvalidValueError(msg)
+
+
+def all_of(kind: type) -> Any:
+    """
+    Build a validator that accepts only members of *kind*; its text names types, never a member.
+    """
+
+    def check(instance: object, attribute: Attribute[Any], values: Iterable[object]) -> None:
+        for value in values:
+            if not isinstance(value, kind):
+                where = f"{type(instance).__name__}.{attribute.name}"
+                msg = f"{where} must hold {kind.__name__} values only, found {type(value).__name__}"
+                raise InvalidValueError(msg)
+
+    return check
 
 
 def not_blank(instance: object, attribute: Attribute[Any], value: str) -> None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from attrs import field, frozen
+from attrs import field, frozen, validators
 
-from cobranza_sdk.model._checks import aware, not_blank, one_of, text_set, texts
+from cobranza_sdk.model._checks import all_of, aware, not_blank, one_of, text_set, texts
 from cobranza_sdk.model._people import HOLDER_ROLES
 
 #: Family known to law, by channel.
@@ -77,7 +77,7 @@ class PastContact:
     creditor_id: str | None = None
     receivable_ids: tuple[str, ...] = field(default=(), converter=texts)
     recipient: str = "debtor"
-    family: str | None = None
+    family: str | None = field(default=None, validator=validators.optional(one_of(FAMILIES)))
 
     @property
     def is_attempt(self) -> bool:
@@ -138,14 +138,14 @@ class Contact:
     purpose: str = field(default="demand", validator=not_blank)
     consent: str = field(default="no", validator=one_of(CONSENTS))
     holder_confirmed: bool = False
-    history: tuple[PastContact, ...] = field(default=(), converter=_pasts)
+    history: tuple[PastContact, ...] = field(default=(), converter=_pasts, validator=all_of(PastContact))
     timezones: tuple[str, ...] = field(default=(), converter=texts)
     creditor_id: str | None = None
     debtor_id: str | None = None
     receivable_ids: tuple[str, ...] = field(default=(), converter=texts)
     content: str | None = field(default=None, repr=False)
     flags: frozenset[str] = field(default=frozenset(), converter=text_set)
-    family: str | None = None
+    family: str | None = field(default=None, validator=validators.optional(one_of(FAMILIES)))
 
     def __attrs_post_init__(self) -> None:
         if self.family is None:

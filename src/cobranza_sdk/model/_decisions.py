@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from cobranza_sdk.model._checks import aware, not_blank, texts
+from cobranza_sdk.model._checks import a_day, aware, not_blank, texts
 from cobranza_sdk.model._states import Verdict
 
 LANGUAGES = ("es", "pt", "en")
@@ -49,8 +49,8 @@ class Finding:
     reading: str | None = None
     confidence: str | None = None
     source: str | None = None
-    effective_from: date | None = None
-    effective_to: date | None = None
+    effective_from: date | None = field(default=None, validator=a_day)
+    effective_to: date | None = field(default=None, validator=a_day)
     facts: Mapping[str, str] = field(factory=dict)
 
     def to_dict(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Money: an integer of minor units and an ISO 4217 code.
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Self
 
 from attrs import field, frozen
@@ -33,7 +33,7 @@ EXPONENTS: dict[str, int] = {
 #: Largest amount a 64-bit column holds.
 MAX_MINOR = 2**63 - 1
 
-_AMOUNT = re.compile(r"-?[0-9]{1,19}(\.[0-9]{1,4})?", re.ASCII)
+_AMOUNT = re.compile(r"(-?)([0-9]{1,19})(?:\.([0-9]{1,40}))?", re.ASCII)
 
 
 @frozen(order=False)
@@ -76,29 +76,32 @@ class Money:
             msg = "Money.of refuses float: it cannot hold cents exactly"
             raise InvalidValueError(msg, hint="pass a string or a Decimal")
         text = format(amount, "f") if isinstance(amount, Decimal) and amount.is_finite() else str(amount)
-        if not _AMOUNT.fullmatch(text):
+        parts = _AMOUNT.fullmatch(text)
+        if parts is None:
             msg = "Money.of needs a plain decimal number such as 1234.50"
             raise InvalidValueError(msg)
         if currency not in EXPONENTS:
             return cls(0, currency)
-        try:
-            scaled = Decimal(text).scaleb(EXPONENTS[currency])
-        except InvalidOperation as error:  # pragma: no cover - the pattern leaves nothing that Decimal refuses
-            msg = "Money.of needs a plain decimal number such as 1234.50"
-            raise InvalidValueError(msg) from error
-        if scaled != scaled.to_integral_value():
-            msg = f"Money.of: {currency} has {EXPONENTS[currency]} decimals, the amount has more"
+        # digits, not Decimal arithmetic: that rounds to the precision the host has set for its thread
+        sign, whole, fraction = parts.groups(default="")
+        digits = EXPONENTS[currency]
+        if fraction[digits:].strip("0"):
+            msg = f"Money.of: {currency} has {digits} decimals, the amount has more"
             raise InvalidValueError(msg)
-        return cls(int(scaled), currency)
+        return cls(int(f"{sign}{whole}{fraction[:digits].ljust(digits, '0')}"), currency)
 
     @property
     def amount(self) -> Decimal:
         """
         The amount in major units, exactly.
         """
-        return Decimal(self.minor).scaleb(-EXPONENTS[self.currency])
+        sign, digits, _ = Decimal(self.minor).as_tuple()
+        return Decimal((sign, digits, -EXPONENTS[self.currency]))
 
     def _same(self, other: Money) -> int:
+        if not isinstance(other, Money):
+            msg = f"Money meets Money only, found {type(other).__name__}"
+            raise TypeError(msg)
         if other.currency != self.currency:
             msg = f"no arithmetic across currencies: {self.currency} and {other.currency}"
             raise InvalidValueError(msg)

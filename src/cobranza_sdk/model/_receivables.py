@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 from attrs import field, frozen, validators
 
-from cobranza_sdk.model._checks import aware, not_blank, one_of
+from cobranza_sdk.model._checks import a_day, all_of, aware, not_blank, one_of
 from cobranza_sdk.model._errors import InvalidValueError
 from cobranza_sdk.model._money import Money
 
@@ -30,7 +30,7 @@ class Installment:
     """
 
     number: int = field(default=1, validator=validators.ge(1))
-    due_on: date
+    due_on: date = field(validator=a_day)
     amount: Money
     open: Money
 
@@ -54,7 +54,7 @@ class Receivable:
         debtor_id: `Debtor.external_id` of who owes it.
         kind: ``invoice``, ``loan``, ``fee``, ``rent``, ``credit_note`` (then open amounts are negative), ``other``.
         document: Number the debtor knows, for messages.
-        concept: What it is for, in words, or None.
+        concept: What it is for, in words, or None. May tell of a person: never printed.
         issued_on: Day of issue, or None.
         installments: At least one, all in one currency, each number once.
         judicial: True once a lawsuit over it is filed: no automatic message then.
@@ -64,9 +64,9 @@ class Receivable:
     debtor_id: str = field(validator=not_blank)
     kind: str = field(default="invoice", validator=one_of(("invoice", "loan", "fee", "rent", "credit_note", "other")))
     document: str | None = None
-    concept: str | None = None
-    issued_on: date | None = None
-    installments: tuple[Installment, ...] = field(converter=_parts, validator=validators.min_len(1))
+    concept: str | None = field(default=None, repr=False)
+    issued_on: date | None = field(default=None, validator=a_day)
+    installments: tuple[Installment, ...] = field(converter=_parts, validator=[validators.min_len(1), all_of(Installment)])
     judicial: bool = False
 
     def __attrs_post_init__(self) -> None:
@@ -132,8 +132,8 @@ class Promise:
     external_id: str = field(validator=not_blank)
     debtor_id: str = field(validator=not_blank)
     amount: Money
-    made_on: date
-    due_on: date
+    made_on: date = field(validator=a_day)
+    due_on: date = field(validator=a_day)
     tolerance_days: int = field(default=2, validator=validators.ge(0))
 
     def __attrs_post_init__(self) -> None:

@@ -11,6 +11,7 @@ CobranzaError
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from typing import Self
 
 from cobranza_sdk.model import CobranzaError
@@ -121,4 +122,8 @@ class ProviderError(CobranzaError):
         )
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (type(self), (self.category, self.disposition, self.transmitted))
+        """
+        What another process needs to go on. The vendor's own words stay here: they may quote an address.
+        """
+        make = partial(type(self), retry_after=self.retry_after, vendor_code=self.vendor_code)
+        return (make, (self.category, self.disposition, self.transmitted))

@@ -20,12 +20,12 @@ class Attachment:
     A file that travels with a message.
 
     Attributes:
-        filename: Name the debtor sees; no path.
+        filename: Name the debtor sees; no path. May name a person: never printed.
         content_type: MIME type.
         content: The bytes.
     """
 
-    filename: str = field(validator=not_blank)
+    filename: str = field(validator=not_blank, repr=False)
     content_type: str = field(validator=not_blank)
     content: bytes = field(repr=False)
 
@@ -56,12 +56,12 @@ class Action:
     Attributes:
         id: Comes back in the reply.
         title: What is shown.
-        url: Where it leads, or None for a reply.
+        url: Where it leads, or None for a reply. May open a person's account: never printed.
     """
 
     id: str = field(validator=not_blank)
     title: str = field(validator=not_blank)
-    url: str | None = None
+    url: str | None = field(default=None, repr=False)
 
 
 def _attachments(values: Iterable[Attachment]) -> tuple[Attachment, ...]:
@@ -281,14 +281,14 @@ class PaymentLink:
 
     Attributes:
         id: The vendor's id of it.
-        url: Where to pay.
+        url: Where to pay. Whoever has it sees the debt: never printed.
         reference: Ours, echoed when paid.
         amount: What it asks for.
         expires_at: When it stops working, aware UTC, or None.
     """
 
     id: str = field(validator=not_blank)
-    url: str = field(validator=not_blank)
+    url: str = field(validator=not_blank, repr=False)
     reference: str = field(validator=not_blank)
     amount: Money
     expires_at: datetime | None = field(default=None, validator=aware)

@@ -23,7 +23,7 @@ from cobranza_sdk.model import (
     Payment,
     Receivable,
 )
-from cobranza_sdk.model._checks import not_blank, one_of, text_set, texts
+from cobranza_sdk.model._checks import aware, not_blank, one_of, text_set, texts
 from cobranza_sdk.spec._errors import UnsupportedCapabilityError, WebhookRejectedError
 from cobranza_sdk.spec._messages import (
     Absent,
@@ -475,7 +475,7 @@ class SandboxMessage:
     text: str = field(repr=False)
     template: str | None = None
     attempt_id: str | None = None
-    at: datetime
+    at: datetime = field(validator=aware)
 
 
 class Sandbox(ABC):

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import NoReturn
+from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
@@ -33,6 +35,17 @@ class Headers(Mapping[str, str]):
         return f"Headers({sorted(self._fields)})"
 
 
+def _place(url: str) -> str:
+    """
+    Host and path of *url*: user, password and query may be secrets.
+    """
+    try:
+        parts = urlsplit(url)
+        return repr(f"{parts.scheme}://{parts.hostname or ''}{parts.path}")
+    except ValueError:
+        return "'***'"
+
+
 @frozen(kw_only=True)
 class WebhookRequest:
     """
@@ -40,14 +53,15 @@ class WebhookRequest:
 
     Attributes:
         method: ``GET``, ``POST`` …
-        url: The public address the vendor called, query included.
+        url: The public address the vendor called, query included. Printed without its query: a handshake's token
+            stands there.
         headers: Header fields; names compare without case.
         body: The raw bytes.
         received_at: When, aware.
     """
 
     method: str
-    url: str
+    url: str = field(repr=_place)
     headers: Mapping[str, str] = field(converter=Headers)
     body: bytes = field(repr=False)
     received_at: datetime = field(validator=aware)
@@ -94,7 +108,15 @@ class VerifiedEnvelope:
         object.__setattr__(self, "signed", bytes(signed))
         object.__setattr__(self, "received_at", received_at)
 
+    def __init_subclass__(cls) -> NoReturn:
+        msg = "a VerifiedEnvelope has no kinds: nothing else stands for verified content"
+        raise TypeError(msg)
+
     def __setattr__(self, name: str, value: object) -> None:
+        msg = "a VerifiedEnvelope cannot be changed"
+        raise AttributeError(msg)
+
+    def __delattr__(self, name: str) -> None:
         msg = "a VerifiedEnvelope cannot be changed"
         raise AttributeError(msg)
 

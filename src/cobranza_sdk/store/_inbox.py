@@ -73,11 +73,13 @@ class Outcome:
     Attributes:
         what: ``applied``, ``repeated``, ``parked``, ``unmatched`` or ``noted``.
         failed_attempt: Id of an attempt that has just failed and may be followed by another channel.
-        creditor_id: Its creditor.
+        confirmed_attempt: Id of an attempt that asked who the person is, and was told: the step's own message follows.
+        creditor_id: Creditor of either.
     """
 
     what: str
     failed_attempt: str | None = None
+    confirmed_attempt: str | None = None
     creditor_id: str | None = None
 
 
@@ -279,6 +281,8 @@ class Inbox:
                 self._pause(connection, record, debtor, *_PAUSES[intent])
         if intent in ("wrong_number", "holder_confirmed") and row is not None and row.contact_point_id:
             self._judge_point(connection, record, row, entry, confirmed=intent == "holder_confirmed")
+            if intent == "holder_confirmed" and row.discloses is False:
+                return Outcome(what="applied", confirmed_attempt=row.id, creditor_id=row.creditor_id)
         return Outcome(what="applied")
 
     def _people(self, connection: Connection, event: Event, row: Row[Any] | None) -> Sequence[Row[Any]]:

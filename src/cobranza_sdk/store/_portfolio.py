@@ -150,6 +150,7 @@ class Portfolio:
         with writing(self._scope.engine) as connection:
             result = self._put(connection, batch.records, actor=actor, confirmed=confirmed, run=run)
             self._reject(connection, erp, [*batch.rejected, *result.rejected])
+            self._spare_rejected(connection, batch.rejected, run)
             if batch.complete:
                 self._close_absent(connection, batch.scope, run, actor)
             self._save_state(connection, erp, batch.cursor, run)
@@ -183,6 +184,18 @@ class Portfolio:
         ]
         if rows:
             connection.execute(insert_ignoring(connection, rejected_records), rows)
+
+    def _spare_rejected(self, connection: Connection, rejected: Sequence[RejectedRecord], run: int) -> None:
+        """
+        A row that could not be read was there all the same: a snapshot does not close what it is about.
+        """
+        keys = [record.key for record in rejected if record.key]
+        if keys:
+            connection.execute(
+                update(receivables)
+                .where(self._scope.mine(receivables), receivables.c.external_id.in_(keys))
+                .values(seen_run=run)
+            )
 
     def _close_absent(self, connection: Connection, scope: Sequence[str], run: int, actor: str) -> None:
         currencies = [part.removeprefix("currency:") for part in scope if part.startswith("currency:")]
@@ -448,21 +461,31 @@ class Portfolio:
             part.number: part
             for part in connection.execute(select(installments).where(installments.c.receivable_id == row.id))
         }
-        for part in receivable.installments:
-            known = stored.pop(part.number, None)
-            if known is None:
-                connection.execute(insert(installments).values(**self._new_installment(row.id, row.debtor_id, part)))
-            else:
-                self._report(connection, known, part)
-        for gone in stored.values():
-            connection.execute(_installment(gone).values(open_minor=0, reported_minor=0))
+        # Installments that this report does not name are left alone: absence is not payment.
+        touched = [self._report(connection, row, stored.get(part.number), part) for part in receivable.installments]
+        if not any(touched) and row.closed_reason is None:
+            tally.add("unchanged", "receivable")
+            return
         record("receivable.adjusted", {"debtor": row.debtor_id, "receivable": row.id}, _amounts(receivable))
         tally.add("changed", "receivable")
 
-    def _report(self, connection: Connection, known: Row[Any], part: Installment) -> None:
+    def _report(self, connection: Connection, row: Row[Any], known: Row[Any] | None, part: Installment) -> bool:
         """
-        Take the source's new figure. What it fell by is first taken to be the payments we already know of.
+        Take the source's new figure; returns whether anything is different.
+
+        What the figure fell by is first taken to be the payments that are already known.
         """
+        if known is None:
+            connection.execute(insert(installments).values(**self._new_installment(row.id, row.debtor_id, part)))
+            return True
+        reported = (known.currency, known.due_on, known.amount_minor, known.reported_minor)
+        if row.closed_reason is None and reported == (
+            part.open.currency,
+            part.due_on,
+            part.amount.minor,
+            part.open.minor,
+        ):
+            return False
         fell = max(0, known.reported_minor - part.open.minor)
         unabsorbed = max(0, known.unabsorbed_minor - fell)
         beyond = max(0, fell - known.unabsorbed_minor)
@@ -479,6 +502,7 @@ class Portfolio:
                 open_minor=owed,
             )
         )
+        return True
 
     # -- payments --------------------------------------------------------------------------------------------------
 

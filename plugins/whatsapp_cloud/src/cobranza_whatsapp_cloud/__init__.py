@@ -5,8 +5,9 @@ WhatsApp Cloud API for cobranza-sdk.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib.resources import files
 
-from cobranza_sdk import Channel, Sandbox, hookimpl
+from cobranza_sdk import Channel, CompliancePack, Sandbox, hookimpl
 
 
 @hookimpl
@@ -27,3 +28,16 @@ def cobranza_sandboxes() -> Iterable[type[Sandbox]]:
     from cobranza_whatsapp_cloud._sandbox import WhatsAppSandbox
 
     return (WhatsAppSandbox,)
+
+
+@hookimpl
+def cobranza_compliance_packs() -> Iterable[CompliancePack]:
+    """
+    The platform's own policy, apart from law: opt-in, and what it says of debt collection.
+    """
+    name = "whatsapp_policy"
+
+    def read() -> str:
+        return (files(__name__) / f"{name}.toml").read_text("utf-8")
+
+    return (CompliancePack(name, read, origin=f"cobranza-whatsapp-cloud {name}.toml"),)

@@ -1,0 +1,95 @@
+"""
+``cobranza packs``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cobranza_sdk.cli._decide import make_decider
+from cobranza_sdk.cli._output import print_json, print_table
+from cobranza_sdk.cli._root import Options, command
+from cobranza_sdk.model import CobranzaError
+
+if TYPE_CHECKING:
+    from cobranza_sdk.compliance import Pack
+
+
+@click.group("packs")
+def packs_command() -> None:
+    """
+    Country packs. Need no configuration.
+    """
+
+
+def _summary(pack: Pack) -> dict[str, Any]:
+    return {
+        "name": pack.name,
+        "version": pack.version,
+        "scope": pack.scope,
+        "status": pack.status,
+        "updated_on": pack.updated_on.isoformat(),
+        "reviewed_by": pack.reviewed_by,
+        "countries": sorted(pack.countries),
+        "rules": len(pack.rules),
+    }
+
+
+@command("list")
+def _list(options: Options) -> None:
+    """
+    List every pack that judges.
+    """
+    lines = [_summary(pack) for pack in make_decider(options, platform=True).packs]
+    if options.as_json:
+        print_json(lines)
+        return
+    columns = ("name", "version", "scope", "status", "updated_on", "countries", "rules")
+    rows = [[", ".join(line[c]) if c == "countries" else line[c] for c in columns] for line in lines]
+    print_table("Packs", columns, rows)
+
+
+@command("show")
+@click.argument("which")
+@click.option("--language", type=click.Choice(["es", "pt", "en"]), default="es", show_default=True)
+def _show(options: Options, which: str, language: str) -> None:
+    """
+    Show the packs of a country (PE), or one by name (safe_default), rule by rule, with article and source.
+    """
+    packs = make_decider(options, platform=True).packs
+    found = [pack for pack in packs if pack.name == which.lower() or which.upper() in pack.countries]
+    if not found:
+        countries = sorted({code for pack in packs for code in pack.countries})
+        msg = f"no pack is called {which} or lists it, expected one of {', '.join(countries)}"
+        raise CobranzaError(msg, hint="`cobranza packs list` shows all")
+    if options.as_json:
+        print_json([_summary(pack) | {"rules": [_rule(rule) for rule in pack.rules]} for pack in found])
+        return
+    for pack in found:
+        click.echo(f"{pack.title[language]} ({pack.label}, {pack.status}, {pack.updated_on})")
+        for rule in pack.rules:
+            click.echo(f"\n  {rule.id} · {rule.kind}" + (f" · {rule.reading}" if rule.reading else ""))
+            click.echo(f"    {rule.message[language]}")
+            since = f"{rule.effective_from}" + (f" – {rule.effective_to}" if rule.effective_to else " –")
+            click.echo(f"    {rule.citation} · {since} · {rule.confidence}")
+            click.echo(f"    {rule.source}")
+
+
+def _rule(rule: Any) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "kind": rule.kind,
+        "citation": rule.citation,
+        "source": rule.source,
+        "confidence": rule.confidence,
+        "reading": rule.reading,
+        "effective_from": rule.effective_from.isoformat(),
+        "effective_to": None if rule.effective_to is None else rule.effective_to.isoformat(),
+        "message": dict(rule.message),
+    }
+
+
+packs_command.add_command(_list)
+packs_command.add_command(_show)

@@ -1,0 +1,166 @@
+"""
+``cobranza sync``, ``plan``, ``dispatch`` and ``run``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cobranza_sdk.cli._output import open_application, print_json, print_table, progress
+from cobranza_sdk.cli._root import EXIT_DOMAIN, EXIT_OK, Options, at_option, command
+
+if TYPE_CHECKING:
+    from cobranza_sdk.app import Cobranza
+
+dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+
+
+def _sync(cobranza: Cobranza, options: Options) -> list[dict[str, Any]]:
+    with progress(options, "reading records") as bar:
+        reports = cobranza.sync(progress=bar)
+    return [
+        {
+            "erp": report.erp,
+            "creditor": report.creditor_id,
+            "created": report.created,
+            "changed": report.changed,
+            "unchanged": report.unchanged,
+            "rejected": report.rejected,
+        }
+        for report in reports
+    ]
+
+
+def _show_sync(cobranza: Cobranza, lines: list[dict[str, Any]]) -> None:
+    kinds = ("debtor", "receivable", "payment")
+    print_table(
+        "Read",
+        ("erp", "creditor", *(f"{kind}s new/changed/same" for kind in kinds), "rejected rows"),
+        [
+            (
+                line["erp"],
+                line["creditor"],
+                *(
+                    "/".join(str(line[what].get(kind, 0)) for what in ("created", "changed", "unchanged"))
+                    for kind in kinds
+                ),
+                line["rejected"],
+            )
+            for line in lines
+        ],
+    )
+    rejected = cobranza.rejected()
+    if rejected:
+        print_table(
+            "Rejected rows",
+            ("source", "line", "column", "reason"),
+            [(row["source"], row["line"], row["column"], row["reason"]) for row in rejected],
+        )
+
+
+def _dispatch(cobranza: Cobranza, options: Options, limit: int | None) -> dict[str, Any]:
+    with progress(options, "dispatching attempts") as bar:
+        report = cobranza.dispatch(limit=limit, progress=bar)
+    return {"counts": dict(report.counts), "stopped": report.stopped}
+
+
+def _show_dispatch(answer: dict[str, Any]) -> None:
+    print_table("Dispatched", ("attempts", "count"), sorted(answer["counts"].items()))
+    if answer["stopped"]:
+        click.echo(f"stopped: {answer['stopped']}")
+
+
+@command("sync")
+@at_option
+def sync_command(options: Options, at: datetime | None) -> None:
+    """
+    Read the ERPs into the portfolio. Reading the same twice changes nothing.
+    """
+    with open_application(options, at=at) as cobranza:
+        lines = _sync(cobranza, options)
+        if options.as_json:
+            print_json({"sync": lines, "rejected": cobranza.rejected()})
+        else:
+            _show_sync(cobranza, lines)
+
+
+@command("plan")
+@at_option
+@dry_run_option
+def plan_command(options: Options, at: datetime | None, dry_run: bool) -> None:  # noqa: FBT001  # click's name
+    """
+    Make what is due today into outreaches: one per debtor, currency and step, however many invoices.
+    """
+    with open_application(options, at=at) as cobranza:
+        if dry_run:
+            lines = cobranza.plan_preview()
+            if options.as_json:
+                print_json({"would_plan": lines})
+            else:
+                columns = ("creditor", "debtor_id", "currency", "step", "stage", "anchor_on")
+                print_table("Would be planned", columns, [[line[name] for name in columns] for line in lines])
+            return
+        made = cobranza.plan()
+        if options.as_json:
+            print_json({"planned": made})
+        else:
+            click.echo(f"{made} outreaches planned")
+
+
+@command("dispatch")
+@at_option
+@dry_run_option
+@click.option("--limit", type=click.IntRange(min=1), help="Most attempts to handle.")
+def dispatch_command(options: Options, at: datetime | None, dry_run: bool, limit: int | None) -> int:  # noqa: FBT001  # click's name
+    """
+    Decide and send what is due. What may not leave now is deferred or suppressed, with its reason.
+    """
+    with open_application(options, at=at) as cobranza:
+        if dry_run:
+            _show_preview(options, cobranza.dispatch_preview())
+            return EXIT_OK
+        answer = _dispatch(cobranza, options, limit)
+        if options.as_json:
+            print_json({"dispatch": answer})
+        else:
+            _show_dispatch(answer)
+        return EXIT_DOMAIN if answer["stopped"] else EXIT_OK
+
+
+def _show_preview(options: Options, lines: list[dict[str, Any]]) -> None:
+    if options.as_json:
+        print_json({"would_dispatch": lines})
+        return
+    columns = ("attempt_id", "channel", "would", "reason", "not_before")
+    print_table("Would be dispatched", columns, [[line[name] for name in columns] for line in lines])
+
+
+@command("run")
+@at_option
+@dry_run_option
+def run_command(options: Options, at: datetime | None, dry_run: bool) -> int:  # noqa: FBT001  # click's name
+    """
+    sync, plan and dispatch. Safe to run twice. With --dry-run the files are read, and nothing is planned or sent.
+    """
+    with open_application(options, at=at) as cobranza:
+        lines = _sync(cobranza, options)
+        if dry_run:
+            planned = cobranza.plan_preview()
+            if options.as_json:
+                print_json({"sync": lines, "would_plan": planned, "would_dispatch": cobranza.dispatch_preview()})
+            else:
+                _show_sync(cobranza, lines)
+                click.echo(f"{len(planned)} outreaches would be planned")
+            return EXIT_OK
+        made = cobranza.plan()
+        answer = _dispatch(cobranza, options, None)
+        if options.as_json:
+            print_json({"sync": lines, "rejected": cobranza.rejected(), "planned": made, "dispatch": answer})
+        else:
+            _show_sync(cobranza, lines)
+            click.echo(f"{made} outreaches planned")
+            _show_dispatch(answer)
+        return EXIT_DOMAIN if answer["stopped"] else EXIT_OK

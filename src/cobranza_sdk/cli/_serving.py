@@ -1,0 +1,76 @@
+"""
+``cobranza serve`` and ``cobranza sandbox``.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import click
+
+from cobranza_sdk.cli._output import open_application, print_json
+from cobranza_sdk.cli._root import Options, command
+from cobranza_sdk.model import CobranzaError
+
+_POLL_S = 0.2
+
+
+@command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True)
+def serve_command(options: Options, host: str, port: int) -> None:
+    """
+    Take webhooks at /webhooks/NAME, until interrupted.
+    """
+    with open_application(options) as cobranza:
+        application = cobranza.webhooks
+        import uvicorn
+
+        names = [f"http://{host}:{port}/webhooks/{name}" for name in cobranza.settings.channels]
+        if options.as_json:
+            print_json({"listening": f"{host}:{port}", "webhooks": names})
+        else:
+            click.echo("\n".join(["taking webhooks at:", *(f"  {name}" for name in names), "(Ctrl-C ends)"]))
+        uvicorn.run(application, host=host, port=port, log_level="warning", access_log=False)
+
+
+@command("sandbox")
+@click.argument("provider")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="On 127.0.0.1; 0 takes a free one.")
+@click.option("--webhook-url", help="Where receipts and answers go, for example http://127.0.0.1:8080/webhooks/sms.")
+def sandbox_command(options: Options, provider: str, port: int, webhook_url: str | None) -> None:
+    """
+    Run a vendor's emulator until interrupted. It reports each message as delivered when it has a webhook address.
+    """
+    from cobranza_sdk.loading import SystemClock, load_plugins
+
+    plugins = load_plugins()
+    provided = plugins.provided.get(("sandbox", provider))
+    if provided is None:
+        names = ", ".join(plugins.names("sandbox")) or "none installed"
+        msg = f"there is no emulator for {provider}, expected one of {names}"
+        raise CobranzaError(msg, hint="pip install 'cobranza-sdk[demo]' brings the first ones")
+    sandbox = provided.item(clock=SystemClock(), port=port, webhook_url=webhook_url)
+    with sandbox:
+        settings = dict(sandbox.settings)
+        if options.as_json:
+            print_json({"provider": provider, "port": sandbox.port, "settings": settings})
+        else:
+            click.echo(f"{provider} is emulated on 127.0.0.1:{sandbox.port} (Ctrl-C ends). Settings to reach it:")
+            for name, value in settings.items():
+                click.echo(f"  {name} = {value!r}")
+        _report_deliveries(sandbox, reports=webhook_url is not None)
+
+
+def _report_deliveries(sandbox: Any, *, reports: bool) -> None:
+    """
+    Until interrupted, tell of each new message and report it as delivered.
+    """
+    told, never = 0, threading.Event()
+    while not never.wait(_POLL_S):
+        for message in sandbox.received[told:]:
+            told += 1
+            click.echo(f"took {message.provider_message_id}", err=True)
+            if reports:
+                sandbox.deliver(message.provider_message_id)
