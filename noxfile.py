@@ -173,7 +173,8 @@ def install_wheels(session: nox.Session, extra: str) -> None:
     pins = {name: str(CONSTRAINTS) for name in ("PIP_CONSTRAINT", "PIP_BUILD_CONSTRAINT")}
     session.run("pip", "wheel", "-q", "--no-deps", "-w", str(folder), *map(str, DISTRIBUTIONS), env=pins, silent=True)
     wheels = sorted(map(str, folder.glob("*.whl")))
-    install(session, *(f"{path}[{extra}]" if Path(path).name.startswith("cobranza_sdk-") else path for path in wheels))
+    core = next(path for path in wheels if Path(path).name.startswith("cobranza_sdk-"))
+    install(session, *wheels, f"{core}[{extra}]")  # core twice: the plugins ask for it without an extra
     session.install("--no-deps", "--force-reinstall", *wheels)
 
 
