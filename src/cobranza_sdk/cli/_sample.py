@@ -91,7 +91,8 @@ def make_sample(first_day: date, *, seed: int = SEED) -> Sample:
     Invent a portfolio around *first_day*.
     """
     chance = random.Random(seed)  # noqa: S311  # repeatable, not secret
-    lines, invoices = [_HEADER], []
+    lines: list[str] = [_HEADER]
+    invoices: list[_Invoice] = []
     for country, count in DEBTORS.items():
         for number in range(count):
             head, owed = _debtor(chance, country, number, first_day, len(invoices))
@@ -113,7 +114,7 @@ def _debtor(chance: random.Random, country: str, number: int, first_day: date, m
     name = f"{chance.choice(_NAMES)} {chance.choice(_SURNAMES)} {chance.choice(_SURNAMES)}"
     if chance.random() < 0.15:
         name = f"{chance.choice(_TRADES)} {chance.choice(_SURNAMES)}"
-    phone = f"900 1{number // 100}{number % 100:02d} {chance.randrange(1000):03d}"
+    phone = f"900 {number:03d} {chance.randrange(1000):03d}"
     if country == "CO":
         phone = f"300 1{number:03d} {chance.randrange(1000):03d}"
     mail = f"cliente{key.lower()}@example.com" if chance.random() < 0.9 else ""

@@ -4,18 +4,26 @@ Builds the configured providers: the last stage of loading.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import sys
 from collections.abc import Callable, Mapping
+from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
 from attrs import frozen
 
 from cobranza_sdk.loading._errors import ConfigurationError, PluginFailure
-from cobranza_sdk.loading._plugins import Plugins, Provided
+from cobranza_sdk.loading._plugins import Plugins, Provided, cause_of
 from cobranza_sdk.loading._settings import ProviderSettings, Settings
 from cobranza_sdk.loading._structure import structure
+from cobranza_sdk.model import CobranzaError
 from cobranza_sdk.spec import Provider, Services
+
+#: Tables of accounts and the family that serves them. Nothing serves ``[payments]`` yet: one that is configured is
+#: refused, not overlooked.
+_TABLES = (("channels", "channel"), ("erps", "erp"), ("payments", "payment"))
 
 #: Makes the services of one configured provider, given its name and the address of its webhooks.
 ServicesFor = Callable[[str, str | None], Services]
@@ -52,7 +60,7 @@ class Accounts:
 
 def configure(settings: Settings, plugins: Plugins, services_for: ServicesFor) -> Accounts:
     """
-    Build every configured channel and ERP.
+    Build every configured account.
 
     An unknown provider or a setting that does not fit is the operator's mistake and stops everything. A constructor
     that raises is the plugin's, and harms only its account.
@@ -62,22 +70,22 @@ def configure(settings: Settings, plugins: Plugins, services_for: ServicesFor) -
     """
     problems: list[str] = []
     failures: list[PluginFailure] = []
-    built: dict[str, dict[str, Configured]] = {"channels": {}, "erps": {}}
-    for table, family in (("channels", "channel"), ("erps", "erp")):
+    built: dict[str, dict[str, Configured]] = {table: {} for table, _ in _TABLES}
+    for table, family in _TABLES:
         for name, entry in getattr(settings, table).items():
             key = f"{table}.{name}"
             provided = plugins.provided.get((family, entry.provider))
             if provided is None:
                 problems.append(_unknown_provider(key, entry.provider, family, plugins))
                 continue
+            services = services_for(name, webhook_address(settings, name))
             try:
-                config = structure(provided.item.config, entry.options, path=key, base=settings.base)
+                provider = _construct(provided, name, entry, key, settings, services)
             except ConfigurationError as error:
                 problems.extend(error.problems)
-                continue
-            services = services_for(name, webhook_address(settings, name))
-            provider = _construct(provided, name, config, services, failures)
-            if provider is not None:
+            except _AccountError as error:
+                failures.append(error.failure)
+            else:
                 built[table][name] = Configured(name=name, settings=entry, provider=provider, provided=provided)
     if problems:
         raise ConfigurationError(problems, hint="`cobranza plugins` lists what is installed")
@@ -103,26 +111,49 @@ def _unknown_provider(key: str, wanted: str, family: str, plugins: Plugins) -> s
     return f"{key}.provider: found {wanted}, expected one of {', '.join(names) or 'none installed'}{hint}"
 
 
+class _AccountError(Exception):
+    """
+    One account cannot be built; the others can.
+    """
+
+    def __init__(self, failure: PluginFailure) -> None:
+        super().__init__(failure.cause)
+        self.failure = failure
+
+
 def _construct(
-    provided: Provided, name: str, config: Any, services: Services, failures: list[PluginFailure]
-) -> Provider | None:
+    provided: Provided, name: str, entry: ProviderSettings, key: str, settings: Settings, services: Services
+) -> Provider:
+    """
+    Run the plugin's own code: its settings class and its constructor. What it prints goes to standard error.
+    """
     try:
-        provider: Provider = provided.item(config, services)
-        for host in provider.hosts:
-            services.egress.require(host)
-    except KeyboardInterrupt:
+        with contextlib.redirect_stdout(sys.stderr):
+            config: Any = structure(provided.item.config, entry.options, path=key, base=settings.base)
+            provider: Provider = provided.item(config, services)
+            for host in provider.hosts:
+                services.egress.require(host)
+    except (KeyboardInterrupt, ConfigurationError):
         raise
-    except BaseException as error:  # noqa: BLE001  # whatever a plugin raises harms only itself
-        lines = str(error).splitlines()
-        failures.append(
-            PluginFailure(
-                plugin=provided.plugin,
-                distribution=provided.distribution,
-                stage="configure",
-                subject=name,
-                cause=f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__,
-                hint=getattr(error, "hint", None) or f"check [{provided.family}s.{name}] in cobranza.toml",
-            )
+    except BaseException as error:
+        ours = isinstance(error, CobranzaError)
+        failure = PluginFailure(
+            plugin=provided.plugin,
+            distribution=provided.distribution,
+            stage="configure",
+            subject=name,
+            # the words of a stranger's error may quote a credential, which only this stage knows
+            cause=cause_of(error) if ours else f"{type(error).__name__} in the plugin's own code{_place(error)}",
+            hint=(error.hint if isinstance(error, CobranzaError) else None) or f"check [{key}] in cobranza.toml",
         )
-        return None
+        raise _AccountError(failure) from None
     return provider
+
+
+def _place(error: BaseException) -> str:
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    if last is None:
+        return ""
+    return f", {PurePath(last.tb_frame.f_code.co_filename).name} line {last.tb_lineno}"

@@ -10,19 +10,20 @@ import contextlib
 import difflib
 import importlib
 import inspect
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import metadata
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import attrs
 import pluggy
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from cobranza_sdk.loading._errors import PluginError, PluginFailure
+from cobranza_sdk.model._checks import texts
 from cobranza_sdk.spec import (
     API_VERSION,
     ENTRY_POINT_GROUP,
@@ -50,6 +51,12 @@ _FAMILIES: dict[str, tuple[str, type, bool]] = {
     "cobranza_sandboxes": ("sandbox", Sandbox, True),
 }
 _CAPABILITIES: dict[str, type] = {"channel": ChannelCapabilities, "erp": ErpCapabilities}
+
+
+class _UnreadableError(Exception):
+    """
+    A distribution does not say its version.
+    """
 
 
 class _RefusalError(Exception):
@@ -163,6 +170,7 @@ def load_plugins(
     Raises:
         PluginError: In strict mode, listing every failure.
     """
+    allow = None if allow is None else texts(allow)
     running = _running_version()
     loaded: list[Plugin] = []
     failures: list[PluginFailure] = []
@@ -210,7 +218,9 @@ def _entry_points(
             text = dist.read_text("entry_points.txt")
             if not text or f"[{ENTRY_POINT_GROUP}]" not in text.replace(" ", ""):
                 continue
-            key = re.sub(r"[-_.]+", "-", dist.metadata["Name"]).lower()
+            key = canonicalize_name(dist.metadata["Name"])
+            if not isinstance(dist.version, str):
+                raise _UnreadableError
             if key in names:  # a second copy further down the path is shadowed, as for import
                 continue
             names.add(key)
@@ -224,7 +234,7 @@ def _entry_points(
                     distribution=subject,
                     stage="metadata",
                     subject=subject,
-                    cause=_cause(error),
+                    cause=cause_of(error),
                     hint="its metadata cannot be read: reinstall it",
                 )
             )
@@ -260,14 +270,23 @@ def _stage(name: str) -> Iterator[None]:
     except _RefusalError as refused:
         raise _StageError(name, refused) from refused
     except BaseException as error:
-        what = "it exits the interpreter" if isinstance(error, SystemExit) else _cause(error)
+        what = "it exits the interpreter" if isinstance(error, SystemExit) else cause_of(error)
         hint = "ask the plugin's author: this happened in the plugin's own code"
         raise _StageError(name, _RefusalError(f"stage {name}", what, hint)) from error
 
 
-def _cause(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+def cause_of(error: BaseException) -> str:
+    """
+    Kind and first line of an error, printable. An error that cannot even be shown is a plugin's error too.
+    """
+    try:
+        lines = str(error).strip().splitlines()
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001  # its __str__ is the plugin's code as well
+        lines = []
+    first = "".join(letter if letter.isprintable() else " " for letter in lines[0][:300]) if lines else ""
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
 def _load(dist: metadata.Distribution, entry: metadata.EntryPoint, running: Version) -> Plugin:
@@ -291,10 +310,12 @@ def _check_compatible(dist: metadata.Distribution, running: Version) -> None:
         try:
             need = Requirement(line)
         except InvalidRequirement as error:
-            raise _RefusalError(dist.name, f"unreadable requirement: {_cause(error)}", "reinstall it") from error
-        if need.name.lower().replace("_", "-") == SDK_DISTRIBUTION and not need.specifier.contains(
-            running, prereleases=True
-        ):
+            raise _RefusalError(dist.name, f"unreadable requirement: {cause_of(error)}", "reinstall it") from error
+        if canonicalize_name(need.name) != SDK_DISTRIBUTION:
+            continue
+        if need.marker is not None and not need.marker.evaluate({"extra": ""}):
+            continue
+        if not need.specifier.contains(running, prereleases=True):
             cause = f"needs {SDK_DISTRIBUTION} {need.specifier}, this is {running}"
             raise _RefusalError(
                 dist.name, cause, f"install a version of {dist.name} made for {SDK_DISTRIBUTION} {running}"
@@ -312,7 +333,7 @@ def _register(name: str, module: ModuleType) -> tuple[str, ...]:
     """
     Hold the module's hooks against the specifications, in a scratch manager: nothing is half-registered.
     """
-    marked = {key for key in vars(module) if getattr(getattr(module, key, None), f"{PROJECT}_impl", None) is not None}
+    marked = {key for key, value in vars(module).items() if _is_marked(value)}
     for key in sorted(marked - _FAMILIES.keys()):
         near = difflib.get_close_matches(key, _FAMILIES, n=1)
         hint = f"did you mean {near[0]}?" if near else f"hooks are: {', '.join(sorted(_FAMILIES))}"
@@ -330,14 +351,24 @@ def _register(name: str, module: ModuleType) -> tuple[str, ...]:
         scratch.check_pending()
     except pluggy.PluginValidationError as error:
         raise _RefusalError(
-            module.__name__, _cause(error), "hooks take no parameters: see the reference of hooks"
+            module.__name__, cause_of(error), "hooks take no parameters: see the reference of hooks"
         ) from error
     return tuple(sorted(marked))
+
+
+def _is_marked(value: object) -> bool:
+    """
+    Whether ``@hookimpl`` marked *value*; an object that answers to any name, such as a mock, is not marked.
+    """
+    return isinstance(value, FunctionType) and isinstance(vars(value).get(f"{PROJECT}_impl"), dict)
 
 
 def _describe(module: ModuleType, hook: str) -> Iterator[tuple[str, Any]]:
     family, expected, wants_class = _FAMILIES[hook]
     answer = getattr(module, hook)()
+    if inspect.iscoroutine(answer):
+        answer.close()
+        raise _RefusalError(hook, "is async", "write def instead of async def: hooks only register")
     if isinstance(answer, (str, bytes)) or not isinstance(answer, Iterable):
         raise _RefusalError(
             hook, f"returned {type(answer).__name__}", f"return a list of {_wanted(expected, wants_class)}"
@@ -353,6 +384,8 @@ def _describe(module: ModuleType, hook: str) -> Iterator[tuple[str, Any]]:
         if not isinstance(name, str) or not name.strip():
             found = item.__name__ if inspect.isclass(item) else type(item).__name__
             raise _RefusalError(found, "has no name", 'give it one: name = "my_provider"')
+        if ":" in name:
+            raise _RefusalError(name, "a name may hold no colon", "distribution:name is how a configuration tells two apart")
         yield name, item
 
 
@@ -404,18 +437,21 @@ def _resolve(plugins: Sequence[Plugin], failures: list[PluginFailure]) -> Plugin
             provided[family, name] = items[0]
             continue
         for item in items:
-            others = ", ".join(
-                sorted({other.distribution for other in items if other is not item}) or [item.distribution]
-            )
-            provided[family, f"{item.distribution}:{name}"] = item
+            others = sorted({other.distribution for other in items} - {item.distribution})
+            alone = sum(other.distribution == item.distribution for other in items) == 1
+            if alone:
+                provided[family, f"{item.distribution}:{name}"] = item
+                hint = f'say which one is meant: provider = "{item.distribution}:{name}"'
+            else:
+                hint = f"ask the author of {item.distribution} to give each a name of its own"
             failures.append(
                 PluginFailure(
                     plugin=item.plugin,
                     distribution=item.distribution,
                     stage="describe",
                     subject=f"{family} {name}",
-                    cause=f"the name {name} is also taken by {others}",
-                    hint=f'say which one is meant: provider = "{item.distribution}:{name}"',
+                    cause=f"the name {name} is also taken by {', '.join(others) or 'the same distribution'}",
+                    hint=hint,
                 )
             )
     return Plugins(plugins=tuple(plugins), failures=tuple(failures), provided=provided)

@@ -66,7 +66,7 @@ class FixedClock(Clock):
 
 
 def _utc(at: datetime) -> datetime:
-    if at.tzinfo is None:
+    if at.utcoffset() is None:
         msg = "a clock needs an instant with an offset"
         raise InvalidValueError(msg)
     return at.astimezone(UTC)
@@ -128,12 +128,21 @@ class Interlock(Egress):
 
 
 def _is_loopback(host: str) -> bool:
-    if host.rstrip(".").lower() == "localhost":
+    """
+    Whether *host* is loopback by its spelling alone.
+
+    Spellings that a resolver might read differently are not: ``localhost.`` is looked up in the DNS, and Python
+    versions disagree about IPv4 addresses inside IPv6.
+    """
+    if host.lower() == "localhost":
         return True
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
+    return address.is_loopback and getattr(address, "ipv4_mapped", None) is None
 
 
 class _InterlockTransport(httpx.AsyncBaseTransport):
@@ -142,7 +151,7 @@ class _InterlockTransport(httpx.AsyncBaseTransport):
         self._egress = egress
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self._egress.require(request.url.host)
+        self._egress.require(request.url.raw_host.decode("ascii"))  # as connected to, not as shown
         return await self._inner.handle_async_request(request)
 
     async def aclose(self) -> None:

@@ -35,6 +35,7 @@ _NAMES = {
     dict: "a table",
     list: "a list",
     tuple: "a list",
+    Path: "a path",
     Secret: _HOW_SECRETS_LOOK,
 }
 
@@ -55,7 +56,7 @@ def structure(
         cls: An attrs class.
         data: The table. Unknown keys, missing keys and wrong types are refused, all at once.
         path: Full key of the table, for messages.
-        base: Directory that a secret's file is relative to; None is the working directory.
+        base: Directory that paths are relative to (a secret's file, settings typed `Path`); None is the working directory.
         plain_secrets: Whether a secret may be given as plain text (in Python, never in a file).
 
     Raises:
@@ -79,6 +80,7 @@ def _converter(base: Path, *, plain_secrets: bool) -> cattrs.Converter:
     converter.register_structure_hook_func(
         _is_secret_tuple, lambda value, _: _secrets(value, base, plain=plain_secrets)
     )
+    converter.register_structure_hook(Path, lambda value, _: _path(value, base))
     converter.register_structure_hook_func(_is_tuple, _tuple_hook(converter))
     converter.register_structure_hook_func(lambda kind: kind is Any, lambda value, _: value)
     return converter
@@ -91,6 +93,20 @@ def _strict(scalar: type) -> Callable[[Any, Any], Any]:
         raise _UnfitError(_found(value, scalar))
 
     return hook
+
+
+def _path(value: Any, base: Path) -> Path:
+    """
+    A path of the file system; a relative one starts at *base*.
+    """
+    if isinstance(value, Path):
+        return base / value
+    if not isinstance(value, str):
+        raise _UnfitError(_found(value, Path))
+    if not value.strip():
+        msg = "found blank text, expected a path"
+        raise _UnfitError(msg)
+    return base / value
 
 
 def _is_secret_tuple(kind: Any) -> bool:

@@ -31,9 +31,9 @@ HOLDER_ROLES = (
 CONTACT_POINT_STATES = ("unconfirmed", "confirmed", "wrong_party", "bouncing", "closed")
 
 _MAX_ADDRESS = 320
-_E164 = re.compile(r"\+[1-9][0-9]{0,14}", re.ASCII)
-#: One @, and none of the marks with which one header field would name several mailboxes.
-_MAILBOX = re.compile(r'[^\s@,;:<>()\[\]\\"]+@[^\s@,;:<>()\[\]\\"]+')
+_E164 = re.compile(r"\+[0-9]{1,15}", re.ASCII)
+#: None of the marks with which one header field would name several mailboxes.
+_MAILBOX = re.compile(r"[^\s,;<>]+@[^\s,;<>]+")
 _COUNTRY_LETTERS = 2
 
 
@@ -48,7 +48,7 @@ class Address:
 
     Raises:
         InvalidValueError: Blank, over 320 characters, with control characters, or not of the scheme's shape. An
-            e-mail address is one mailbox: what a mail server could read as several is refused.
+            e-mail address is one mailbox: marks that make a list of it are refused.
     """
 
     scheme: str = field(validator=not_blank)
@@ -60,7 +60,7 @@ class Address:
             msg = f"Address.value is no {self.scheme} address: blank, too long or with control characters"
             raise InvalidValueError(msg)
         if self.scheme == "e164" and not _E164.fullmatch(value):
-            msg = "Address.value of scheme e164 must be + and at most 15 digits, the first no zero"
+            msg = "Address.value of scheme e164 must be + and 1 to 15 digits"
             raise InvalidValueError(msg)
         if self.scheme == "email" and not _MAILBOX.fullmatch(value):
             msg = "Address.value of scheme email must be one local@domain"

@@ -36,13 +36,13 @@ _INK, _PAPER = "#010203", "#fdfcfb"
 _FROM_PAGE = {_INK: "var(--ink)", _PAPER: "var(--paper)"}
 #: Blue and orange of Okabe and Ito: told apart with every colour vision, and on white as on black.
 _CHAIN, _ASIDE = "#2b8cc4", "#e69f00"
-#: Blue for what is not due, then darker with age: told apart by lightness alone as well. With the ink to write on each.
+#: Blue for what is not due, then darker with age; no two differ in red and green alone. With the ink to write on each.
 _AGES = {
     BUCKETS[0]: ("#6baed6", "#000000"),
     BUCKETS[1]: ("#fee391", "#000000"),
     BUCKETS[2]: ("#fb9a3c", "#000000"),
     BUCKETS[3]: ("#cc4c02", "#ffffff"),
-    BUCKETS[4]: ("#7a1f3d", "#ffffff"),
+    BUCKETS[4]: ("#a83a6e", "#ffffff"),
 }
 #: Narrowest piece, as a share of the bar, that has room for its percentage.
 _ROOM = 0.11

@@ -7,6 +7,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -99,7 +100,7 @@ class CsvSettings:
         max_rejected_ratio: A snapshot with more rejected rows than this closes nothing.
     """
 
-    path: str = field(validator=_text)
+    path: Path
     preset: str = field(default="canonical", validator=_preset)
     encoding: str | None = field(default=None, validator=_encoding)
     delimiter: str | None = field(default=None, converter=_character, validator=_delimiter)

@@ -96,7 +96,7 @@ class CsvErp(Erp):
         """
         The last part of the path.
         """
-        return Path(self.settings.path).name or self.name
+        return self.settings.path.name or self.name
 
     async def read(self, cursor: str | None) -> AsyncIterator[ErpBatch]:
         """
@@ -141,13 +141,13 @@ class CsvErp(Erp):
         return f"{len(paths)} file(s); {paths[-1].name}: {len(header.positions)} columns understood"
 
     def _paths(self) -> Sequence[Path]:
-        place = Path(self.settings.path)
+        place = self.settings.path
         if place.is_file():
             return (place,)
         if place.is_dir():
             found = [path for path in place.iterdir() if path.suffix.lower() in _SUFFIXES and path.name[0] != "."]
         else:
-            found = [Path(path) for path in glob.glob(self.settings.path)]  # noqa: PTH207  # the pattern may be absolute
+            found = [Path(path) for path in glob.glob(str(place))]  # noqa: PTH207  # the pattern may be absolute
         found = sorted((path for path in found if path.is_file()), key=lambda path: (path.name, str(path)))
         if not found:
             msg = f"path {place.name}: no such file, and no .csv, .txt or .tsv file in it"

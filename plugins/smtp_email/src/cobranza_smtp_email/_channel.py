@@ -9,6 +9,7 @@ import contextlib
 import re
 import ssl
 from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from aiosmtplib import SMTP, SMTPResponseException, SMTPServerDisconnected
@@ -345,7 +346,7 @@ def _known_mailbox(value: str) -> Mailbox:
     return mailbox
 
 
-def _tls_context(ca_file: str | None) -> ssl.SSLContext:
+def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -124,7 +125,7 @@ class SmtpEmailSettings:
     reply_to: str | None = field(default=None, validator=_mailbox, repr=False)
     unsubscribe_url: str | None = field(default=None, validator=_link_base)
     unsubscribe_secret: tuple[Secret, ...] = field(default=(), converter=_secrets)
-    ca_file: str | None = None
+    ca_file: Path | None = None
 
     def __attrs_post_init__(self) -> None:
         if self.tls == "none" and not is_loopback(self.host):
