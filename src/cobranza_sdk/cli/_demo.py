@@ -229,9 +229,9 @@ class Demo:
     def run(self, index: int, day: date) -> Day:
         """
         One day: read, plan, send, hear the answers, and send once more what follows from them.
+
+        On the second day the ERP exports payments at noon: who paid by then is not written to any more.
         """
-        if index == 1:
-            self._export("2026-08-06-pagos.csv", self.sample.payments)
         self.clock.set(_at(day, _MORNING))
         reports = self.cobranza.sync()
         planned = self.cobranza.plan()
@@ -239,6 +239,9 @@ class Demo:
         self.clock.set(_at(day, _MORNING) + timedelta(hours=1))
         answers = self._answer()
         self.clock.set(_at(day, _AFTERNOON))
+        if index == 1:
+            self._export("2026-08-06-pagos.csv", self.sample.payments)
+            reports += self.cobranza.sync()
         for name, count in self.cobranza.dispatch().counts.items():
             counts[name] = counts.get(name, 0) + count
         for name, count in self._answer().items():

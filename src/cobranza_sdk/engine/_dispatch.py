@@ -141,10 +141,13 @@ class Dispatcher:
         for attempt_id, token in leased.items():
             # Policies are plugin code with a deadline: not in the event loop.
             item = await anyio.to_thread.run_sync(self._prepare, facts[attempt_id], token)
-            (ready if isinstance(item, _Ready) else unsent).append(item)  # type: ignore[arg-type]  # the list that fits
+            if isinstance(item, _Ready):
+                ready.append(item)
+            else:
+                unsent.append(item)
         if unsent:
             declined = await anyio.to_thread.run_sync(attempts.decline, await self._with_fallback(unsent, facts))
-            for item in unsent[:declined]:
+            for item in declined:
                 self._count(str(item.state))
         if ready:
             await self._send(ready)

@@ -135,7 +135,7 @@ def _construct(
                 services.egress.require(host)
     except (KeyboardInterrupt, ConfigurationError):
         raise
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  # whatever a plugin raises harms only its account
         ours = isinstance(error, CobranzaError)
         failure = PluginFailure(
             plugin=provided.plugin,

@@ -13,7 +13,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import metadata
-from types import FunctionType, ModuleType
+from types import ModuleType
 from typing import Any
 
 import attrs
@@ -51,12 +51,6 @@ _FAMILIES: dict[str, tuple[str, type, bool]] = {
     "cobranza_sandboxes": ("sandbox", Sandbox, True),
 }
 _CAPABILITIES: dict[str, type] = {"channel": ChannelCapabilities, "erp": ErpCapabilities}
-
-
-class _UnreadableError(Exception):
-    """
-    A distribution does not say its version.
-    """
 
 
 class _RefusalError(Exception):
@@ -203,9 +197,7 @@ def load_plugins(
 
 
 def _running_version() -> Version:
-    from cobranza_sdk import __version__
-
-    return Version(__version__)
+    return Version(metadata.version(SDK_DISTRIBUTION))
 
 
 def _entry_points(
@@ -218,9 +210,7 @@ def _entry_points(
             text = dist.read_text("entry_points.txt")
             if not text or f"[{ENTRY_POINT_GROUP}]" not in text.replace(" ", ""):
                 continue
-            key = canonicalize_name(dist.metadata["Name"])
-            if not isinstance(dist.version, str):
-                raise _UnreadableError
+            key = _key(dist)
             if key in names:  # a second copy further down the path is shadowed, as for import
                 continue
             names.add(key)
@@ -239,6 +229,17 @@ def _entry_points(
                 )
             )
     yield from sorted(found, key=lambda pair: (pair[1].name, pair[0].name))
+
+
+def _key(dist: metadata.Distribution) -> str:
+    """
+    Normalised name of a distribution that also says its version, as every later stage needs.
+    """
+    version: str | None = dist.version  # None where the line is missing, whatever the annotation says
+    if not version:
+        msg = "it says no version"
+        raise ValueError(msg)
+    return canonicalize_name(dist.metadata["Name"])
 
 
 class _StageError(Exception):
@@ -360,7 +361,10 @@ def _is_marked(value: object) -> bool:
     """
     Whether ``@hookimpl`` marked *value*; an object that answers to any name, such as a mock, is not marked.
     """
-    return isinstance(value, FunctionType) and isinstance(vars(value).get(f"{PROJECT}_impl"), dict)
+    try:
+        return inspect.isroutine(value) and isinstance(getattr(value, f"{PROJECT}_impl", None), dict)
+    except Exception:  # noqa: BLE001  # a proxy that is not bound yet raises on any question
+        return False
 
 
 def _describe(module: ModuleType, hook: str) -> Iterator[tuple[str, Any]]:
@@ -385,7 +389,9 @@ def _describe(module: ModuleType, hook: str) -> Iterator[tuple[str, Any]]:
             found = item.__name__ if inspect.isclass(item) else type(item).__name__
             raise _RefusalError(found, "has no name", 'give it one: name = "my_provider"')
         if ":" in name:
-            raise _RefusalError(name, "a name may hold no colon", "distribution:name is how a configuration tells two apart")
+            raise _RefusalError(
+                name, "a name may hold no colon", "distribution:name is how a configuration tells two apart"
+            )
         yield name, item
 
 

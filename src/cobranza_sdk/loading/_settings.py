@@ -9,14 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve, field, frozen, validators
+from attrs import evolve, field, fields, frozen, validators
 
 from cobranza_sdk.loading._errors import ConfigurationError
-from cobranza_sdk.loading._structure import structure
+from cobranza_sdk.loading._structure import NO_KEY, structure
 from cobranza_sdk.model import Creditor
 
 _PROVIDER_TABLES = ("channels", "erps", "payments")
-_OWN_KEYS = ("provider", "creditors", "contacts_confirmed")
+#: Metadata of fields that are no keys of the file.
+_NO_KEY = {NO_KEY: True}
 
 
 @frozen(kw_only=True)
@@ -78,7 +79,7 @@ class ProviderSettings:
     provider: str
     creditors: tuple[str, ...] | None = None
     contacts_confirmed: bool = False
-    options: Mapping[str, Any] = field(factory=dict, repr=False)
+    options: Mapping[str, Any] = field(factory=dict, repr=False, metadata=_NO_KEY)
 
     def serves(self, creditor_id: str) -> bool:
         """
@@ -93,10 +94,11 @@ class StoreSettings:
     ``[store]``.
 
     Attributes:
-        url: SQLAlchemy address; a SQLite path is relative to the configuration file.
+        url: SQLAlchemy address; a SQLite path is relative to the configuration file. May hold a password: never
+            printed.
     """
 
-    url: str = "sqlite:///cobranza.db"
+    url: str = field(default="sqlite:///cobranza.db", repr=False)
 
 
 @frozen(kw_only=True)
@@ -206,7 +208,7 @@ class Settings:
     runner: RunnerSettings = field(factory=RunnerSettings)
     live: bool = False
     only_to: tuple[str, ...] | None = field(default=None, repr=False)
-    base: Path = field(factory=Path)
+    base: Path = field(factory=Path, metadata=_NO_KEY)
 
 
 def read_settings(path: Path | str) -> Settings:
@@ -218,7 +220,7 @@ def read_settings(path: Path | str) -> Settings:
     """
     path = Path(path)
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")  # Notepad writes a byte-order mark
     except FileNotFoundError:
         msg = f"{path}: there is no such file"
         raise ConfigurationError([msg], hint="`cobranza init DIR` writes one") from None
@@ -241,6 +243,7 @@ def settings_from(data: Mapping[str, Any], *, base: Path | None = None) -> Setti
         ConfigurationError: Every problem at once, each with its full key.
     """
     table = dict(data)
+    single = "creditor" in table and "creditors" not in table
     problems: list[str] = []
     if "base" in table:
         problems.append("base: unknown key, paths are relative to the configuration file")
@@ -252,10 +255,10 @@ def settings_from(data: Mapping[str, Any], *, base: Path | None = None) -> Setti
     try:
         settings = structure(Settings, table)
     except ConfigurationError as error:
-        raise ConfigurationError([*problems, *error.problems]) from None
+        raise ConfigurationError(_as_written([*problems, *error.problems], single=single)) from None
     problems += _inconsistent(settings)
     if problems:
-        raise ConfigurationError(problems)
+        raise ConfigurationError(_as_written(problems, single=single))
     return evolve(settings, base=base or Path())
 
 
@@ -269,11 +272,20 @@ def _one_creditor(table: dict[str, Any], problems: list[str]) -> None:
     table["creditors"] = {"default": table.pop("creditor")}
 
 
+def _as_written(problems: list[str], *, single: bool) -> list[str]:
+    """
+    The same with the key that stands in the file: ``creditor``, when ``[creditor]`` was written.
+    """
+    at = "creditors.default"
+    return [f"creditor{problem[len(at) :]}" if single and problem.startswith(at) else problem for problem in problems]
+
+
 def _split(entry: Any) -> Any:
     if not isinstance(entry, Mapping):
         return entry
-    own = {key: value for key, value in entry.items() if key in _OWN_KEYS}
-    return own | {"options": {key: value for key, value in entry.items() if key not in _OWN_KEYS}}
+    known = {entry.name for entry in fields(ProviderSettings) if NO_KEY not in entry.metadata}
+    own = {key: value for key, value in entry.items() if key in known}
+    return own | {"options": {key: value for key, value in entry.items() if key not in known}}
 
 
 def _inconsistent(settings: Settings) -> list[str]:
@@ -287,11 +299,14 @@ def _inconsistent(settings: Settings) -> list[str]:
                 for creditor in entry.creditors or ()
                 if creditor not in settings.creditors
             ]
+    for name in sorted(settings.channels.keys() & settings.payments.keys()):
+        problems.append(f"payments.{name}: found a name of [channels] too, expected another: webhooks arrive under it")
     for key, creditor in settings.creditors.items():
         try:
             creditor.creditor(key)
         except ValueError as error:
-            problems.append(f"creditors.{key}: {error}")
+            name, _, reason = str(error).removeprefix("Creditor.").partition(" ")
+            problems.append(f"creditors.{key}.{name}: {reason}")
         if creditor.strategy is not None and creditor.strategy not in settings.strategies:
             problems.append(f"creditors.{key}.strategy: found {creditor.strategy}, expected a name of [strategies]")
     if settings.only_to is not None and not settings.live:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MAX_ID_LENGTH = 32
 
 
-def aware(instance: object, attribute: Attribute[Any], value: datetime | None) -> None:
+def aware(instance: object, attribute: Attribute[Any], value: Any) -> None:
     """
     Refuse a datetime without an offset: a naive one has no place on the clock.
     """
@@ -30,7 +30,7 @@ def aware(instance: object, attribute: Attribute[Any], value: datetime | None) -
         raise InvalidValueError(msg)
 
 
-def a_day(instance: object, attribute: Attribute[Any], value: date | None) -> None:
+def a_day(instance: object, attribute: Attribute[Any], value: Any) -> None:
     """
     Refuse a datetime where a day is meant: the two never compare.
     """

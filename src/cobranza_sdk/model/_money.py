@@ -98,7 +98,7 @@ class Money:
         sign, digits, _ = Decimal(self.minor).as_tuple()
         return Decimal((sign, digits, -EXPONENTS[self.currency]))
 
-    def _same(self, other: Money) -> int:
+    def _same(self, other: object) -> int:
         if not isinstance(other, Money):
             msg = f"Money meets Money only, found {type(other).__name__}"
             raise TypeError(msg)

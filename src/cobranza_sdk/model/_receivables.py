@@ -66,7 +66,9 @@ class Receivable:
     document: str | None = None
     concept: str | None = field(default=None, repr=False)
     issued_on: date | None = field(default=None, validator=a_day)
-    installments: tuple[Installment, ...] = field(converter=_parts, validator=[validators.min_len(1), all_of(Installment)])
+    installments: tuple[Installment, ...] = field(
+        converter=_parts, validator=[validators.min_len(1), all_of(Installment)]
+    )
     judicial: bool = False
 
     def __attrs_post_init__(self) -> None:

@@ -568,11 +568,11 @@ class Attempts:
         )
         return bool(moved.rowcount)
 
-    def decline(self, items: Sequence[Unsent]) -> int:
+    def decline(self, items: Sequence[Unsent]) -> list[Unsent]:
         """
-        Record what is not sent now, and why; returns how many of them still held their token.
+        Record what is not sent now, and why; returns those that still held their token.
         """
-        count = 0
+        declined: list[Unsent] = []
         with writing(self._scope.engine) as connection:
             record = Recorder(self._scope, _ENGINE)
             rows = self._rows(connection, [item.attempt_id for item in items])
@@ -585,7 +585,7 @@ class Attempts:
                     values["settled_at"] = self._scope.clock.now()
                 if not self._move(connection, item.attempt_id, item.token, **values):
                     continue
-                count += 1
+                declined.append(item)
                 if item.decision is not None:
                     self._record_decision(connection, record, row, item.decision, item.fingerprint)
                 if item.state is not AttemptState.PLANNED:
@@ -598,7 +598,7 @@ class Attempts:
                         connection, record, row, item.next_channel, item.next_point_id, self._scope.clock.now()
                     )
             record.write(connection)
-        return count
+        return declined
 
     # -- settling --------------------------------------------------------------------------------------------------
 

@@ -261,7 +261,10 @@ class Inbox:
         if not people:
             return Outcome(what="parked")
         if row is not None and (row.replied_at is None or event.occurred_at > row.replied_at):
-            connection.execute(update(attempts).where(attempts.c.id == row.id).values(replied_at=event.occurred_at))
+            values: dict[str, Any] = {"replied_at": event.occurred_at}
+            if row.state == AttemptState.UNKNOWN:  # who answers a message has it
+                values |= {"state": AttemptState.ACCEPTED, "resolution": "accepted"}
+            connection.execute(update(attempts).where(attempts.c.id == row.id).values(**values))
         channel = row.channel if row is not None else entry.endpoint
         for debtor in people:
             subjects = {"debtor": debtor.id, "attempt": None if row is None else row.id, "inbox": entry.id}

@@ -334,7 +334,10 @@ class Portfolio:
         if found is None:
             connection.execute(insert(persons).values(**tenant, id=person_id, external_key=key, kind=person.kind))
             connection.execute(insert(person_guard).values(**tenant, person_id=person_id))
-        data = {**tenant, "person_id": person_id, "data": {"name": person.name, "tax_id": person.tax_id}}
+        told = {"name": person.name, "tax_id": person.tax_id}
+        known = connection.scalar(select(personal_data.c.data).where(personal_data.c.person_id == person_id)) or {}
+        merged = {**known, **{name: value for name, value in told.items() if value}}
+        data = {**tenant, "person_id": person_id, "data": merged}
         connection.execute(upsert(connection, personal_data, data, keys=("person_id",)))
         return person_id
 
@@ -353,8 +356,10 @@ class Portfolio:
         stored = {(row.scheme, row.value): row for row in rows}
         wanted = {(point.address.scheme, point.address.value): point for point in points}
         now = self._scope.clock.now()
+        told = {scheme for scheme, _ in wanted}
         for address, row in stored.items():
-            if address not in wanted:  # S-003: closed, not overwritten
+            # S-003: closed, not overwritten. A source that names no phone at all says nothing of phones.
+            if address not in wanted and address[0] in told:
                 connection.execute(
                     update(contact_points)
                     .where(contact_points.c.id == row.id)

@@ -126,6 +126,7 @@ class TwilioSandbox(Sandbox):
         self._faults: deque[str] = deque()
         self._given_sids = 0
         self._running: _Running | None = None
+        self._http: httpx.Client | None = None
 
     def start(self) -> None:
         """
@@ -151,6 +152,22 @@ class TwilioSandbox(Sandbox):
         if running is not None:
             running.end()
             running.thread.join(_WAIT_S)
+        if self._http is not None:
+            self._http.close()
+            self._http = None
+
+    def _call(self, url: str, fields: Mapping[str, str]) -> int | None:
+        called = url.partition("#")[0]
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
+            SIGNATURE: sign(_AUTH_TOKEN, called, fields.items()),
+        }
+        if self._http is None:
+            self._http = httpx.Client(trust_env=False, timeout=_CALLBACK_S)
+        try:
+            return self._http.post(called, content=urlencode(fields), headers=headers).status_code
+        except httpx.TransportError:
+            return None
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -231,7 +248,7 @@ class TwilioSandbox(Sandbox):
             fields["MessagingServiceSid"] = message.sender
         if error_code is not None:
             fields["ErrorCode"] = error_code
-        return _call(message.callback, fields)
+        return self._call(message.callback, fields)
 
     def reply(self, provider_message_id: str, text: str) -> int | None:
         """
@@ -253,7 +270,7 @@ class TwilioSandbox(Sandbox):
             sid = self._new_sid()
         if self.webhook_url is None:
             return None
-        return _call(self.webhook_url, _inbound_fields(sid, message, text, opt_out_type))
+        return self._call(self.webhook_url, _inbound_fields(sid, message, text, opt_out_type))
 
     def _message(self, sid: str) -> _Message:
         try:
@@ -534,16 +551,3 @@ def _inbound_fields(sid: str, answered: _Message, text: str, opt_out_type: str |
     if opt_out_type is not None:
         fields["OptOutType"] = opt_out_type
     return fields
-
-
-def _call(url: str, fields: Mapping[str, str]) -> int | None:
-    called = url.partition("#")[0]
-    headers = {
-        "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
-        SIGNATURE: sign(_AUTH_TOKEN, called, fields.items()),
-    }
-    with httpx.Client(trust_env=False, timeout=_CALLBACK_S) as client:
-        try:
-            return client.post(called, content=urlencode(fields), headers=headers).status_code
-        except httpx.TransportError:
-            return None
