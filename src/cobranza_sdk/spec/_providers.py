@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 from attrs import field, frozen, validators
 
 from cobranza_sdk.model import (
+    CHANNEL_FAMILIES,
     FAMILIES,
     Address,
     Contact,
@@ -142,7 +143,8 @@ class ChannelCapabilities:
     Attributes:
         channel: How law calls it: ``sms``, ``whatsapp``, ``email``, ``call``, ``letter``, ``visit``, ``in_app`` or an
             own name.
-        family: ``call``, ``message``, ``email``, ``letter`` or ``visit``: what rules of law speak of.
+        family: ``call``, ``message``, ``email``, ``letter`` or ``visit``: what rules of law speak of. A known
+            channel keeps its own.
         schemes: Address schemes it reaches, in order of preference, for example ``("e164",)``.
         free_text: Whether it carries text that no vendor has approved.
         session_window: How long after a message from the person free text may be sent; None: always.
@@ -179,6 +181,11 @@ class ChannelCapabilities:
     idempotency_window: timedelta | None = None
     text_length: int | None = None
     messages_per_second: float | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if CHANNEL_FAMILIES.get(self.channel, self.family) != self.family:
+            msg = f"ChannelCapabilities.family of {self.channel} must be {CHANNEL_FAMILIES[self.channel]}"
+            raise InvalidValueError(msg, hint="a channel that law knows otherwise needs a name of its own")
 
 
 class Channel(Provider, _Receives):
