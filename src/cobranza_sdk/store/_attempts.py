@@ -454,15 +454,18 @@ class Attempts:
             now = self._scope.clock.now()
             record = Recorder(self._scope, _ENGINE)
             known = {item.attempt_id: item for item in prepared}
+            served: set[str] = set()
             self._lock_persons(connection, list(known))
             for attempt_id, facts in read_facts(connection, self._scope, list(known), now).items():
                 item = known[attempt_id]
                 row = facts.attempt
                 if row.state != AttemptState.LEASED or row.token != item.token:
                     continue
-                if facts.fingerprint != item.fingerprint:
+                # One attempt per person and batch: a second one would be judged by a history that lacks the first.
+                if row.person_id in served or facts.fingerprint != item.fingerprint:
                     self._move(connection, item.attempt_id, item.token, state=AttemptState.PLANNED, due_at=now)
                     continue
+                served.add(row.person_id)
                 decision = judge(facts, now)
                 self._record_decision(connection, record, row, decision, item.fingerprint)
                 if decision.verdict == "allow":
