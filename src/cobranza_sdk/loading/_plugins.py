@@ -40,6 +40,7 @@ from cobranza_sdk.spec import (
 )
 
 SDK_DISTRIBUTION = "cobranza-sdk"
+_PREFIX = "cobranza_"
 
 #: Family of what a hook hands over: word for ``plugins --json``, expected type, whether classes are expected.
 _FAMILIES: dict[str, tuple[str, type, bool]] = {
@@ -339,16 +340,20 @@ def _register(name: str, module: ModuleType) -> tuple[str, ...]:
         near = difflib.get_close_matches(key, _FAMILIES, n=1)
         hint = f"did you mean {near[0]}?" if near else f"hooks are: {', '.join(sorted(_FAMILIES))}"
         raise _RefusalError(key, "no such hook", hint)
-    unmarked = [key for key in vars(module) if key.startswith("cobranza_") and callable(getattr(module, key))]
+    unmarked = [key for key in vars(module) if key.startswith(_PREFIX) and callable(getattr(module, key))]
     for key in sorted(set(unmarked) - marked):
-        if difflib.get_close_matches(key, _FAMILIES, n=1, cutoff=0.8):
+        own = key.removeprefix(_PREFIX)
+        if difflib.get_close_matches(own, [hook.removeprefix(_PREFIX) for hook in _FAMILIES], n=1, cutoff=0.75):
             raise _RefusalError(key, "looks like a hook but is not marked", "put @hookimpl from cobranza_sdk above it")
     if not marked:
         raise _RefusalError(module.__name__, "registers no hook", f"hooks are: {', '.join(sorted(_FAMILIES))}")
     scratch = pluggy.PluginManager(PROJECT)
     scratch.add_hookspecs(_hooks)
+    # the hooks alone: whatever else stands in the module is no business of pluggy's
+    hooks = ModuleType(module.__name__)
+    vars(hooks).update({key: getattr(module, key) for key in marked})
     try:
-        scratch.register(module, name)
+        scratch.register(hooks, name)
         scratch.check_pending()
     except pluggy.PluginValidationError as error:
         raise _RefusalError(
