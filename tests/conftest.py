@@ -232,7 +232,9 @@ def make_debtor(key: str = "D-1", *, country: str = "PE", **changes: Any) -> Deb
         "country": country,
         "contact_points": [
             ContactPoint(address=Address("e164", f"{prefix}{number:06d}"), holder_role="debtor", state="confirmed"),
-            ContactPoint(address=Address("email", f"{key.lower()}@example.com"), holder_role="debtor", state="confirmed"),
+            ContactPoint(
+                address=Address("email", f"{key.lower()}@example.com"), holder_role="debtor", state="confirmed"
+            ),
         ],
         "consents": [Consent(channel="sms"), Consent(channel="email")],
     }
@@ -240,14 +242,22 @@ def make_debtor(key: str = "D-1", *, country: str = "PE", **changes: Any) -> Deb
 
 
 def make_receivable(
-    key: str = "F-1", debtor: str = "D-1", *, due_on: date = date(2026, 8, 4), amount: str = "100.00", currency: str = "PEN"
+    key: str = "F-1",
+    debtor: str = "D-1",
+    *,
+    due_on: date = date(2026, 8, 4),
+    amount: str = "100.00",
+    currency: str = "PEN",
 ) -> Receivable:
     """
     An invoice of one installment, a day overdue on `WEDNESDAY`.
     """
     money = Money.of(amount, currency)
     return Receivable(
-        external_id=key, debtor_id=debtor, document=key, installments=[Installment(due_on=due_on, amount=money, open=money)]
+        external_id=key,
+        debtor_id=debtor,
+        document=key,
+        installments=[Installment(due_on=due_on, amount=money, open=money)],
     )
 
 

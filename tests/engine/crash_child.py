@@ -49,7 +49,12 @@ def open_house(directory: Path, at: datetime) -> Cobranza:
         family="channel", name="journal", plugin="tests", distribution="tests", item=Journal
     )
     table = {
-        "creditor": {"name": "Tienda", "country": "PE", "contact_line": "a@example.com", "payment_url": "https://p.example.com"},
+        "creditor": {
+            "name": "Tienda",
+            "country": "PE",
+            "contact_line": "a@example.com",
+            "payment_url": "https://p.example.com",
+        },
         "store": {"url": f"sqlite:///{directory / 'crash.db'}"},
         "channels": {"sms": {"provider": "journal"}},
         "strategies": {"test": str(directory / "strategy.toml")},

@@ -67,13 +67,19 @@ class House:
         store = StoreType(self.engine, clock=clock, ids=TimeIds(clock))
         creditor = store.tenant("t").creditor("acme")
         keys = [f"D-{number:03d}" for number in range(PERSONS)]
-        creditor.portfolio.put([record for key in keys for record in (debtor(key), receivable(f"F-{key}", key))], actor="t")
+        creditor.portfolio.put(
+            [record for key in keys for record in (debtor(key), receivable(f"F-{key}", key))], actor="t"
+        )
         self.attempts: Attempts = creditor.attempts
         positions = self.attempts.positions("s", lambda _row: date(2026, 8, 5))
-        steps = [Step(id=f"s{n}", days=1, until=30, purpose="demand", channels=("sms",), template="x") for n in range(EACH)]
+        steps = [
+            Step(id=f"s{n}", days=1, until=30, purpose="demand", channels=("sms",), template="x") for n in range(EACH)
+        ]
         dues = [
             (
-                Due(debtor_id=p.debtor_id, currency="PEN", step=step, anchor_on=date(2026, 8, 4), stage="administrative"),
+                Due(
+                    debtor_id=p.debtor_id, currency="PEN", step=step, anchor_on=date(2026, 8, 4), stage="administrative"
+                ),
                 date(2026, 8, 5),
             )
             for step in steps
@@ -129,7 +135,9 @@ class House:
 
     def charges(self) -> Counter[str]:
         with self.engine.connect() as connection:
-            return Counter(connection.scalars(select(contact_events.c.person_id).where(contact_events.c.kind == "charge")))
+            return Counter(
+                connection.scalars(select(contact_events.c.person_id).where(contact_events.c.kind == "charge"))
+            )
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ Instants are whole epoch seconds; a day is a date where the debtor is.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,6 +16,7 @@ from cobranza_sdk.compliance._pack import HolidayData
 
 #: Years that can be judged at all; no pack's calendar reaches further.
 FIRST_YEAR, LAST_YEAR = 1990, 2100
+_DAY = 86_400
 
 
 @lru_cache(maxsize=256)
@@ -130,15 +132,23 @@ class WindowTable:
         if self._holidays is not None and year > self._holidays.through:
             return []
         closed = holidays_of(self._holidays, year) if self._holidays is not None else frozenset()
-        day, spans = date(year, 1, 1), []
+        day, start, spans = date(year, 1, 1), day_start(date(year, 1, 1), self._tz), []
         while day.year == year:
+            tomorrow = day + timedelta(days=1)
+            following = day_start(tomorrow, self._tz)
             if day not in closed:
-                for opening, closing in self._hours[day.weekday()]:
-                    span = (
-                        _instant(day, opening, self._tz, opening=True),
-                        _instant(day, closing, self._tz, opening=False),
-                    )
-                    if span[0] < span[1]:
-                        spans.append(span)
-            day += timedelta(days=1)
+                # A day of 24 hours needs no look at each edge; nearly all are.
+                plain = start if following - start == _DAY else None
+                spans.extend(self._day_spans(day, plain))
+            day, start = tomorrow, following
         return spans
+
+    def _day_spans(self, day: date, plain: int | None) -> Iterator[tuple[int, int]]:
+        for opening, closing in self._hours[day.weekday()]:
+            if plain is not None:
+                yield plain + opening * 60, plain + closing * 60
+                continue
+            first = _instant(day, opening, self._tz, opening=True)
+            last = _instant(day, closing, self._tz, opening=False)
+            if first < last:
+                yield first, last

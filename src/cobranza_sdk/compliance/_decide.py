@@ -14,7 +14,7 @@ from cobranza_sdk.compliance._calendar import FIRST_YEAR, LAST_YEAR, ceil_minute
 from cobranza_sdk.compliance._errors import PackError
 from cobranza_sdk.compliance._pack import CountryData, Pack, parse_pack
 from cobranza_sdk.compliance._rules import Compiled, Situation, compile_rule, newest_first
-from cobranza_sdk.model import FAMILIES, Contact, Decision, Finding, InvalidValueError, Verdict
+from cobranza_sdk.model import Contact, Decision, Finding, InvalidValueError, Verdict
 from cobranza_sdk.spec import CompliancePack, CompliancePolicy
 
 HOUSE = "sdk 1"
@@ -241,7 +241,7 @@ class Decider:
     def _refusal(self, contact: Contact, law: _Law | None) -> Finding | None:
         if law is None:
             return house_finding("sdk.country_unknown", country=contact.country)
-        if contact.family not in FAMILIES:
+        if contact.family is None:
             return house_finding("sdk.channel_unknown", channel=contact.channel)
         if not FIRST_YEAR <= contact.at.year <= LAST_YEAR:
             return house_finding("sdk.date_unknown", year=str(contact.at.year))

@@ -214,12 +214,11 @@ class Dispatcher:
         What stops an attempt before any rule is asked: paid, held, over, in court.
         """
         row = facts.attempt
-        today = self._place.today_of(facts.debtor)
         if facts.stopped is not None:
             return AttemptState.PLANNED, "stopped", row.due_at
         if facts.balance.minor <= 0 or facts.oldest_due_on is None:
             return AttemptState.CANCELLED, "paid", None
-        if today is not None and today > row.last_day:
+        if self._place.today_of(facts.debtor) > row.last_day:
             return AttemptState.EXPIRED, "step_over", None
         if facts.hold is not None:
             return AttemptState.DEFERRED, f"hold: {facts.hold}", facts.hold_until or now + _HOLD_AGAIN
@@ -246,7 +245,6 @@ class Dispatcher:
             if DISCLOSES_NOTHING in flags
             else place.catalogue.find(step.template, channel=row.channel, locale=locale)
         )
-        today = place.today_of(facts.debtor)
         url = self._desk.payment_url
         variables = Variables(
             creditor=self._desk.creditor.name,
@@ -255,7 +253,7 @@ class Dispatcher:
             due_on=facts.oldest_due_on,
             documents=facts.documents,
             installments=facts.open_installments,
-            days_past_due=(today - facts.oldest_due_on).days if today and facts.oldest_due_on else 0,
+            days_past_due=(place.today_of(facts.debtor) - facts.oldest_due_on).days if facts.oldest_due_on else 0,
             payment_url=None if url is None else url.replace("{reference}", row.outreach_id),
             contact_line=self._desk.creditor.contact_line,
             reference=row.outreach_id,

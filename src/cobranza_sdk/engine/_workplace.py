@@ -101,9 +101,10 @@ class Workplace:
                     break
         return found
 
-    def today_of(self, debtor: Any) -> date | None:
+    def today_of(self, debtor: Any) -> date:
         """
-        Date at a debtor's place: the earliest where several zones are possible; None where no zone is known.
+        Date at a debtor's place: the earliest where several zones are possible; UTC's where no zone is known, so that
+        the debtor is planned for and the decision then says what is missing.
         """
         at = self.clock.now()
         place = Contact(
@@ -114,7 +115,7 @@ class Workplace:
             timezones=(debtor.timezone,) if debtor.timezone else (),
         )
         dates = [at.astimezone(tz).date() for name in self.decider.zones_of(place) if (tz := zone(name)) is not None]
-        return min(dates, default=None)
+        return min(dates, default=at.date())
 
     def contact_of(self, desk: Desk, facts: Facts, step: Step, at: datetime, flags: frozenset[str]) -> Contact:
         """
@@ -149,10 +150,9 @@ class Workplace:
         """
         Stage of the debt today, where the debtor is.
         """
-        today = self.today_of(facts.debtor)
-        if facts.oldest_due_on is None or today is None:
+        if facts.oldest_due_on is None:
             return "preventive"
-        return stage_of((today - facts.oldest_due_on).days, judicial=facts.judicial)
+        return stage_of((self.today_of(facts.debtor) - facts.oldest_due_on).days, judicial=facts.judicial)
 
     def can_reach(self, account: Configured, facts: Facts) -> bool:
         """

@@ -1,5 +1,5 @@
 """
-Attempts: planned, leased, claimed, settled. Every change of state stands in one transaction with the event that tells it.
+Attempts: planned, leased, claimed, settled. A change of state and the event that tells it stand in one transaction.
 """
 
 from __future__ import annotations
@@ -150,13 +150,13 @@ class Attempts:
 
     # -- planning --------------------------------------------------------------------------------------------------
 
-    def positions(self, strategy: str, today_of: Callable[[Row[Any]], date | None]) -> list[DebtorPosition]:
+    def positions(self, strategy: str, today_of: Callable[[Row[Any]], date]) -> list[DebtorPosition]:
         """
         What every debtor owes, by currency, and what was begun about it.
 
         Args:
             strategy: Name of the strategy.
-            today_of: Date at a debtor's place, given the debtor's row; None leaves the debtor out.
+            today_of: Date at a debtor's place, given the debtor's row.
         """
         with reading(self._scope.engine) as connection:
             open_parts = self._open_parts(connection)
@@ -164,15 +164,12 @@ class Attempts:
             people = {row.id: row for row in connection.execute(select(debtors).where(self._scope.mine(debtors)))}
         positions = []
         for (debtor_id, currency), parts in sorted(open_parts.items()):
-            today = today_of(people[debtor_id])
-            if today is None:
-                continue
             issued = begun.get((debtor_id, currency), [])
             positions.append(
                 DebtorPosition(
                     debtor_id=debtor_id,
                     currency=currency,
-                    today=today,
+                    today=today_of(people[debtor_id]),
                     installments=tuple(parts),
                     issued=frozenset((row.step, row.anchor_on) for row in issued),
                     busy=any(row.waiting for row in issued),
@@ -447,21 +444,22 @@ class Attempts:
         compiled rules, reserve the contact, record the ``allow``, set ``sending``.
 
         Where the facts changed since the text was rendered, the attempt goes back to ``planned``. Where the rules no
-        longer allow, it is deferred or suppressed. No plugin code, no network and no file is touched in here.
+        longer allow, it is deferred or suppressed. Of one person at most one attempt is being sent: another waits. No
+        plugin code, no network and no file is touched in here.
         """
         granted: list[Claimed] = []
         with writing(self._scope.engine) as connection:
             now = self._scope.clock.now()
             record = Recorder(self._scope, _ENGINE)
             known = {item.attempt_id: item for item in prepared}
-            served: set[str] = set()
             self._lock_persons(connection, list(known))
+            served = self._being_sent_to(connection, list(known))
             for attempt_id, facts in read_facts(connection, self._scope, list(known), now).items():
                 item = known[attempt_id]
                 row = facts.attempt
                 if row.state != AttemptState.LEASED or row.token != item.token:
                     continue
-                # One attempt per person and batch: a second one would be judged by a history that lacks the first.
+                # One attempt per person at once: in a batch, a second would be judged by a history that lacks the first.
                 if row.person_id in served or facts.fingerprint != item.fingerprint:
                     self._move(connection, item.attempt_id, item.token, state=AttemptState.PLANNED, due_at=now)
                     continue
@@ -487,6 +485,17 @@ class Attempts:
             .order_by(person_guard.c.person_id)
             .with_for_update()
         ).all()
+
+    @staticmethod
+    def _being_sent_to(connection: Connection, attempt_ids: Sequence[str]) -> set[str]:
+        """
+        Persons of these attempts to whom something is being sent: a lease that ran out may have let two through.
+        """
+        wanted = select(attempts.c.person_id).where(attempts.c.id.in_(attempt_ids))
+        statement = select(attempts.c.person_id).where(
+            attempts.c.person_id.in_(wanted), attempts.c.state == AttemptState.SENDING
+        )
+        return set(connection.scalars(statement))
 
     def _record_decision(
         self, connection: Connection, record: Recorder, row: Row[Any], decision: Decision, fingerprint: str

@@ -143,8 +143,11 @@ class Holds:
             Id of the hold.
 
         Raises:
-            InvalidValueError: There is no such debtor.
+            InvalidValueError: There is no such debtor, or *until* has no offset.
         """
+        if until is not None and until.utcoffset() is None:
+            msg = "Holds.place: until needs a UTC offset: naive datetimes are refused"
+            raise InvalidValueError(msg)
         hold_id = self._scope.ids.new()
         with writing(self._scope.engine) as connection:
             row = _debtor(connection, self._scope, debtor_id)

@@ -4,6 +4,7 @@ Opens the database and holds it to the promises: durable, one writer, no transac
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +12,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, StatementError
 
 from cobranza_sdk.model import CobranzaError
 
 _BUSY_MS = 10_000
 #: Execution option with which a reading connection opts out of BEGIN IMMEDIATE.
 _READS = "cobranza_reads"
+#: What a database refuses; the driver's own errors come bare from a connection that is being opened.
+_REFUSALS = (StatementError, sqlite3.Error)
+_HINT = "is the disk full, or does another process hold the database?"
 
 
 class StoreError(CobranzaError):
@@ -52,9 +56,11 @@ def prepare_engine(engine: Engine) -> Engine:
     Put the settings on *engine* that the store's promises rest on. The host's own engine is taken as well.
 
     SQLite: WAL, ``synchronous=FULL``, foreign keys, and BEGIN IMMEDIATE for every transaction that may write: with the
-    driver's default a read before the first write is outside the transaction, and caps are overshot.
+    driver's default a read before the first write is outside the transaction, and caps are overshot. Law 10: what a
+    statement was given stands in no error text and in no log.
     """
-    if engine.dialect.name == "sqlite":
+    engine.hide_parameters = True
+    if engine.dialect.name == "sqlite" and not event.contains(engine, "begin", _on_begin):
         event.listen(engine, "connect", _on_connect)
         event.listen(engine, "begin", _on_begin)
     return engine
@@ -90,19 +96,30 @@ def writing(engine: Engine) -> Iterator[Connection]:
     try:
         with engine.begin() as connection:
             yield connection
-    except DBAPIError as error:
-        msg = f"the store refused the transaction ({type(error.orig).__name__}); nothing was half-applied"
-        raise StoreError(msg, hint="is the disk full, or does another process hold the database?") from error
+    except _REFUSALS as error:
+        msg = f"the store refused the transaction ({_cause(error)}); nothing was half-applied"
+        raise StoreError(msg, hint=_HINT) from error
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """
     One consistent view that writes nothing.
+
+    Raises:
+        StoreError: The database cannot be read.
     """
-    with engine.connect().execution_options(**{_READS: True}) as connection:
-        yield connection
-        connection.rollback()
+    try:
+        with engine.connect().execution_options(**{_READS: True}) as connection:
+            yield connection
+            connection.rollback()
+    except _REFUSALS as error:
+        msg = f"the store cannot be read ({_cause(error)})"
+        raise StoreError(msg, hint=_HINT) from error
+
+
+def _cause(error: Exception) -> str:
+    return type(getattr(error, "orig", None) or error).__name__
 
 
 def insert_ignoring(connection: Connection, table: Any) -> Any:

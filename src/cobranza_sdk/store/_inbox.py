@@ -124,12 +124,12 @@ class Inbox:
 
     def pending(self, limit: int = 500) -> list[Entry]:
         """
-        What waits to be acted on, in the order it came in.
+        What waits to be acted on, in the order it came in; what is parked comes last, lest it hold up the rest.
         """
         statement = (
             select(inbox)
             .where(self._scope.mine(inbox), inbox.c.processed_at.is_(None))
-            .order_by(inbox.c.id)
+            .order_by(inbox.c.outcome.is_not(None), inbox.c.id)
             .limit(limit)
         )
         with reading(self._scope.engine) as connection:
@@ -150,7 +150,7 @@ class Inbox:
             row = self._answered(connection, event, endpoint)
         return row is not None and row.discloses is False
 
-    def apply(self, entry: Entry, intent: str | None) -> Outcome:
+    def apply(self, entry: Entry, intent: str | None, *, channel: str | None = None) -> Outcome:
         """
         Act on one event, in one transaction that also marks it as done.
 
@@ -158,6 +158,7 @@ class Inbox:
             entry: Which.
             intent: Meaning of a message from a person: ``opt_out``, ``wrong_number``, ``holder_confirmed``, ``paid``,
                 ``dispute`` or ``other``; None for a receipt.
+            channel: Channel that the entry's account serves; None takes it from what that account has sent.
         """
         event = entry.event
         with writing(self._scope.engine) as connection:
@@ -165,7 +166,7 @@ class Inbox:
             if event.kind in _RECEIPTS:
                 outcome = self._receipt(connection, record, entry)
             elif intent is not None:
-                outcome = self._message(connection, record, entry, intent)
+                outcome = self._message(connection, record, entry, intent, channel)
             else:
                 record("provider.reported", {}, {"kind": str(event.kind), "reference": event.reference})
                 outcome = Outcome(what="noted")
@@ -176,12 +177,15 @@ class Inbox:
             elif waited > PARKED_FOR:
                 self._mark(connection, entry, "unmatched")
                 outcome = Outcome(what="unmatched")
+            else:
+                connection.execute(self._change(entry).values(outcome="parked"))
         return outcome
 
     def _mark(self, connection: Connection, entry: Entry, outcome: str) -> None:
-        connection.execute(
-            update(inbox).where(inbox.c.id == entry.id).values(processed_at=self._scope.clock.now(), outcome=outcome)
-        )
+        connection.execute(self._change(entry).values(processed_at=self._scope.clock.now(), outcome=outcome))
+
+    def _change(self, entry: Entry) -> Any:
+        return update(inbox).where(self._scope.mine(inbox), inbox.c.id == entry.id)
 
     # -- receipts --------------------------------------------------------------------------------------------------
 
@@ -201,19 +205,25 @@ class Inbox:
             values |= {"state": state, "settled_at": self._scope.clock.now()}
             if row.state == AttemptState.UNKNOWN:
                 values["resolution"] = "accepted"
-            if state is AttemptState.FAILED:
-                values["reason"] = str(event.error or "failed")
+            values["reason"] = str(event.error or "failed") if state is AttemptState.FAILED else None
+        if state is AttemptState.FAILED and event.error is not None and event.error.category == "opted_out":
+            self._withdraw(
+                connection, record, row.creditor_id, row.person_id, row.debtor_id, row.channel, event.occurred_at
+            )
         if not values:
             return Outcome(what="repeated")
         connection.execute(update(attempts).where(attempts.c.id == row.id).values(**values))
         payload: dict[str, Any] = {"channel": row.channel}
         if event.error is not None:
             payload |= {"category": str(event.error.category), "code": event.error.vendor_code}
-        record(f"attempt.{state}", _subjects(row), payload, at=event.occurred_at, correlation=row.outreach_id)
-        if state is AttemptState.FAILED and event.error is not None and event.error.category == "opted_out":
-            self._withdraw(
-                connection, record, row.creditor_id, row.person_id, row.debtor_id, row.channel, event.occurred_at
-            )
+        record(
+            f"attempt.{state}",
+            _subjects(row),
+            payload,
+            at=event.occurred_at,
+            creditor_id=row.creditor_id,
+            correlation=row.outreach_id,
+        )
         if rises and state is AttemptState.FAILED:
             return Outcome(what="applied", failed_attempt=row.id, creditor_id=row.creditor_id)
         return Outcome(what="applied")
@@ -254,7 +264,9 @@ class Inbox:
         )
         return connection.execute(statement).one_or_none()
 
-    def _message(self, connection: Connection, record: Recorder, entry: Entry, intent: str) -> Outcome:
+    def _message(
+        self, connection: Connection, record: Recorder, entry: Entry, intent: str, channel: str | None
+    ) -> Outcome:
         event = entry.event
         row = self._answered(connection, event, entry.endpoint)
         people = self._people(connection, event, row)
@@ -263,9 +275,16 @@ class Inbox:
         if row is not None and (row.replied_at is None or event.occurred_at > row.replied_at):
             values: dict[str, Any] = {"replied_at": event.occurred_at}
             if row.state == AttemptState.UNKNOWN:  # who answers a message has it
-                values |= {"state": AttemptState.ACCEPTED, "resolution": "accepted"}
+                values |= {"state": AttemptState.ACCEPTED, "resolution": "accepted", "reason": None}
+                record(
+                    "attempt.resolved",
+                    _subjects(row),
+                    {"outcome": "accepted"},
+                    creditor_id=row.creditor_id,
+                    correlation=row.outreach_id,
+                )
             connection.execute(update(attempts).where(attempts.c.id == row.id).values(**values))
-        channel = row.channel if row is not None else entry.endpoint
+        channel = row.channel if row is not None else channel or self._channel_of(connection, entry.endpoint)
         for debtor in people:
             subjects = {"debtor": debtor.id, "attempt": None if row is None else row.id, "inbox": entry.id}
             record(
@@ -287,6 +306,18 @@ class Inbox:
             if intent == "holder_confirmed" and row.discloses is False:
                 return Outcome(what="applied", confirmed_attempt=row.id, creditor_id=row.creditor_id)
         return Outcome(what="applied")
+
+    def _channel_of(self, connection: Connection, endpoint: str) -> str:
+        """
+        The channel of an account that may bear another name: what it has sent tells.
+        """
+        statement = (
+            select(attempts.c.channel)
+            .where(self._scope.mine(attempts), attempts.c.account == endpoint)
+            .order_by(attempts.c.id.desc())
+            .limit(1)
+        )
+        return connection.scalar(statement) or endpoint
 
     def _people(self, connection: Connection, event: Event, row: Row[Any] | None) -> Sequence[Row[Any]]:
         """

@@ -22,15 +22,18 @@ from cobranza_sdk.model import (
     Receivable,
 )
 from cobranza_sdk.spec import ErpBatch, RejectedRecord
-from cobranza_sdk.store._database import insert_ignoring, upsert, writing
+from cobranza_sdk.store._database import insert_ignoring, reading, upsert, writing
 from cobranza_sdk.store._ledger import Recorder
 from cobranza_sdk.store._schema import (
     allocations,
+    attempts,
     consents,
+    contact_events,
     contact_points,
     debtors,
     dumps,
     installments,
+    outreaches,
     payments,
     person_guard,
     personal_data,
@@ -42,6 +45,8 @@ from cobranza_sdk.store._schema import (
 from cobranza_sdk.store._scope import CreditorScope
 
 _CHUNK = 400
+#: States of a contact point that no file undoes.
+_BAD = ("wrong_party", "bouncing")
 _plain = cattrs.Converter()
 _plain.register_unstructure_hook_func(lambda kind: hasattr(kind, "isoformat"), lambda value: value.isoformat())
 
@@ -114,10 +119,10 @@ class Portfolio:
         """
         if connection is None:
             with writing(self._scope.engine) as own:
-                result = self._put(own, records, actor=actor, confirmed=confirmed, run=0)
+                result = self._put(own, records, actor=actor, confirmed=confirmed)
                 self._refuse_orphans(result)
                 return result
-        result = self._put(connection, records, actor=actor, confirmed=confirmed, run=0)
+        result = self._put(connection, records, actor=actor, confirmed=confirmed)
         self._refuse_orphans(result)
         return result
 
@@ -128,16 +133,13 @@ class Portfolio:
 
     def begin_sync(self, erp: str) -> tuple[str | None, int]:
         """
-        Cursor and number of the next run of *erp*.
+        Cursor and number of the next run of *erp*. A snapshot that was cut short goes on under its number.
         """
-        with writing(self._scope.engine) as connection:
+        with reading(self._scope.engine) as connection:
             row = connection.execute(
                 select(sync_state).where(self._scope.mine(sync_state), sync_state.c.erp == erp)
             ).one_or_none()
-            run = 1 if row is None else row.run + 1
-            cursor = None if row is None else row.cursor
-            self._save_state(connection, erp, cursor, run)
-        return cursor, run
+        return (None, 1) if row is None else (row.cursor, row.run)
 
     def put_batch(self, batch: ErpBatch, *, erp: str, run: int, confirmed: bool) -> PutResult:
         """
@@ -148,12 +150,14 @@ class Portfolio:
         """
         actor = f"erp:{erp}"
         with writing(self._scope.engine) as connection:
-            result = self._put(connection, batch.records, actor=actor, confirmed=confirmed, run=run)
-            self._reject(connection, erp, [*batch.rejected, *result.rejected])
-            self._spare_rejected(connection, batch.rejected, run)
+            result = self._put(connection, batch.records, actor=actor, confirmed=confirmed, run=run, erp=erp)
+            rejected = [*batch.rejected, *result.rejected]
+            self._reject(connection, erp, rejected)
+            self._spare_rejected(connection, erp, rejected, run)
             if batch.complete:
-                self._close_absent(connection, batch.scope, run, actor)
-            self._save_state(connection, erp, batch.cursor, run)
+                self._close_absent(connection, erp, batch.scope, run)
+            inside = bool(batch.scope) and not batch.complete
+            self._save_state(connection, erp, batch.cursor, run if inside else run + 1)
         return result
 
     def _save_state(self, connection: Connection, erp: str, cursor: str | None, run: int) -> None:
@@ -185,29 +189,36 @@ class Portfolio:
         if rows:
             connection.execute(insert_ignoring(connection, rejected_records), rows)
 
-    def _spare_rejected(self, connection: Connection, rejected: Sequence[RejectedRecord], run: int) -> None:
+    def _spare_rejected(self, connection: Connection, erp: str, rejected: Sequence[RejectedRecord], run: int) -> None:
         """
         A row that could not be read was there all the same: a snapshot does not close what it is about.
         """
-        keys = [record.key for record in rejected if record.key]
-        if keys:
+        keys = sorted({record.key for record in rejected if record.key})
+        for start in range(0, len(keys), _CHUNK):
             connection.execute(
                 update(receivables)
-                .where(self._scope.mine(receivables), receivables.c.external_id.in_(keys))
+                .where(
+                    self._scope.mine(receivables),
+                    receivables.c.external_id.in_(keys[start : start + _CHUNK]),
+                    receivables.c.seen_by == erp,
+                )
                 .values(seen_run=run)
             )
 
-    def _close_absent(self, connection: Connection, scope: Sequence[str], run: int, actor: str) -> None:
+    def _close_absent(self, connection: Connection, erp: str, scope: Sequence[str], run: int) -> None:
+        """
+        Close what *erp* named in an earlier snapshot and not in this one. What another ERP or a person brought stays.
+        """
         currencies = [part.removeprefix("currency:") for part in scope if part.startswith("currency:")]
         absent = (
             self._scope.mine(receivables),
             receivables.c.currency.in_(currencies),
+            receivables.c.seen_by == erp,
             receivables.c.seen_run < run,
-            receivables.c.seen_run > 0,
             receivables.c.closed_reason.is_(None),
         )
         ids = list(connection.scalars(select(receivables.c.id).where(*absent)))
-        record = Recorder(self._scope, actor)
+        record = Recorder(self._scope, f"erp:{erp}")
         for start in range(0, len(ids), _CHUNK):
             chunk = ids[start : start + _CHUNK]
             connection.execute(
@@ -225,7 +236,8 @@ class Portfolio:
         *,
         actor: str,
         confirmed: bool,
-        run: int,
+        run: int = 0,
+        erp: str | None = None,
     ) -> PutResult:
         tally, record = _Tally(), Recorder(self._scope, actor)
         everything = list(records)
@@ -239,29 +251,42 @@ class Portfolio:
             known[debtor.external_id] = self._put_debtor(
                 connection, debtor, known.get(debtor.external_id), record, tally, confirmed=confirmed
             )
-        stored = self._receivable_rows(connection, [item.external_id for item in owed])
-        new = [item for item in owed if item.external_id not in stored]
-        for receivable in new:
-            row = self._known_debtor(known, receivable.debtor_id, f"receivable {receivable.external_id}", tally)
-            if row is not None:
-                self._insert_receivable(connection, receivable, row, record, tally, run)
+        seen = {"seen_run": run, "seen_by": erp} if erp is not None else {}
+        stored = set(self._receivable_rows(connection, [item.external_id for item in owed]))
+        later: list[tuple[Receivable, Row[Any]]] = []
+        for receivable in owed:
+            key = receivable.external_id
+            row = self._known_debtor(known, receivable.debtor_id, f"receivable {key}", tally, key=key)
+            if row is None:
+                continue
+            if key in stored:
+                later.append((receivable, row))
+                continue
+            stored.add(key)  # named twice in one batch: the second is a report of the first
+            self._insert_receivable(connection, receivable, row, record, tally, seen)
         # A payment comes before a changed report of its debt: the report may already hold it.
         for payment in paid:
             row = self._known_debtor(known, payment.debtor_id, f"payment {payment.external_id}", tally)
             if row is not None:
                 self._put_payment(connection, payment, row, record, tally)
-        for receivable in owed:
-            if receivable.external_id in stored:
-                self._update_receivable(connection, receivable, stored[receivable.external_id], record, tally, run)
+        before = self._receivable_rows(connection, [item.external_id for item, _ in later])
+        for receivable, debtor_row in later:
+            key = receivable.external_id
+            current = before.pop(key, None) or self._receivable_rows(connection, [key])[key]
+            self._update_receivable(connection, receivable, current, debtor_row, record, tally, seen)
         record.write(connection)
         return tally.result()
 
     @staticmethod
-    def _known_debtor(known: Mapping[str, Row[Any]], key: str, what: str, tally: _Tally) -> Row[Any] | None:
-        row = known.get(key)
+    def _known_debtor(
+        known: Mapping[str, Row[Any]], debtor_id: str, what: str, tally: _Tally, *, key: str | None = None
+    ) -> Row[Any] | None:
+        row = known.get(debtor_id)
         if row is None:
             reason = f"{what} refers to a debtor that is not there, expected the debtor before it"
-            tally.rejected.append(RejectedRecord(source="portfolio", line=None, column="debtor_id", reason=reason))
+            tally.rejected.append(
+                RejectedRecord(source="portfolio", line=None, column="debtor_id", reason=reason, key=key)
+            )
         return row
 
     def _debtor_rows(self, connection: Connection, keys: Sequence[str]) -> dict[str, Row[Any]]:
@@ -296,7 +321,7 @@ class Portfolio:
         if row is not None and row.digest == digest:
             tally.add("unchanged", "debtor")
             return row
-        person_id = self._put_person(connection, debtor)
+        person_id = self._put_person(connection, debtor, row)
         values = {
             "person_id": person_id,
             "country": debtor.country,
@@ -317,18 +342,27 @@ class Portfolio:
         else:
             debtor_id = row.id
             connection.execute(update(debtors).where(debtors.c.id == debtor_id).values(**values))
+            if person_id != row.person_id:
+                self._follow_person(connection, row, person_id, record)
         self._put_points(connection, debtor_id, debtor.contact_points, record, confirmed=confirmed)
         self._put_consents(connection, person_id, debtor.consents, record, debtor_id)
         record("debtor.created" if row is None else "debtor.updated", {"debtor": debtor_id, "person": person_id})
         tally.add("created" if row is None else "changed", "debtor")
         return connection.execute(select(debtors).where(debtors.c.id == debtor_id)).one()
 
-    def _put_person(self, connection: Connection, debtor: Debtor) -> str:
+    def _put_person(self, connection: Connection, debtor: Debtor, row: Row[Any] | None) -> str:
         person = debtor.person
-        key = f"p:{person.external_id}" if person.external_id else f"d:{self._scope.creditor_id}:{debtor.external_id}"
-        found = connection.scalar(
-            select(persons.c.id).where(persons.c.tenant_id == self._scope.tenant_id, persons.c.external_key == key)
-        )
+        own = f"d:{self._scope.creditor_id}:{debtor.external_id}"
+        key = f"p:{person.external_id}" if person.external_id else own
+        mine = persons.c.tenant_id == self._scope.tenant_id
+        found = connection.scalar(select(persons.c.id).where(mine, persons.c.external_key == key))
+        if row is not None and not person.external_id:
+            found = row.person_id  # a source that does not name the person says nothing of who it is
+        elif found is None and row is not None:
+            # Named for the first time: the same person, with the contacts and the withdrawals already on record.
+            named = update(persons).where(persons.c.id == row.person_id, persons.c.external_key == own)
+            if connection.execute(named.values(external_key=key)).rowcount:
+                found = row.person_id
         person_id: str = found or self._scope.ids.new()
         tenant = {"tenant_id": self._scope.tenant_id}
         if found is None:
@@ -340,6 +374,21 @@ class Portfolio:
         data = {**tenant, "person_id": person_id, "data": merged}
         connection.execute(upsert(connection, personal_data, data, keys=("person_id",)))
         return person_id
+
+    def _follow_person(self, connection: Connection, row: Row[Any], person_id: str, record: Recorder) -> None:
+        """
+        A debtor turns out to be another person of the tenant: contacts count for that one, and a withdrawal stays one.
+        """
+        sent = select(attempts.c.id).where(attempts.c.debtor_id == row.id)
+        connection.execute(
+            update(contact_events).where(contact_events.c.attempt_id.in_(sent)).values(person_id=person_id)
+        )
+        for table in (attempts, outreaches):
+            connection.execute(update(table).where(table.c.debtor_id == row.id).values(person_id=person_id))
+        said = select(consents).where(self._scope.mine(consents), consents.c.person_id == row.person_id)
+        for old in connection.execute(said.order_by(consents.c.channel)).all():
+            consent = Consent(channel=old.channel, granted=old.granted, at=old.at, source=old.source)
+            write_consent(connection, self._scope, person_id, consent, record, row.id)
 
     def _put_points(
         self,
@@ -354,12 +403,13 @@ class Portfolio:
             select(contact_points).where(contact_points.c.debtor_id == debtor_id, contact_points.c.state != "closed")
         ).all()
         stored = {(row.scheme, row.value): row for row in rows}
-        wanted = {(point.address.scheme, point.address.value): point for point in points}
+        wanted = {(point.address.scheme, point.address.value): point for point in points if point.state != "closed"}
         now = self._scope.clock.now()
-        told = {scheme for scheme, _ in wanted}
+        told = {point.address.scheme for point in points}
         for address, row in stored.items():
             # S-003: closed, not overwritten. A source that names no phone at all says nothing of phones.
-            if address not in wanted and address[0] in told:
+            # One that is known to be wrong stays so: closed, it would come back as good when a file repeats it.
+            if address not in wanted and address[0] in told and row.state not in _BAD:
                 connection.execute(
                     update(contact_points)
                     .where(contact_points.c.id == row.id)
@@ -370,8 +420,9 @@ class Portfolio:
             role, state = _standing(point, confirmed=confirmed)
             if address in stored:
                 known = stored[address]
-                # What the debtor told us (wrong party, bouncing, confirmed) stands against what a file repeats.
-                state = known.state if known.state != "unconfirmed" else state
+                # What the debtor told us (wrong party, bouncing, confirmed) stands against what a file repeats; that an
+                # address is wrong is believed of a file too.
+                state = state if known.state == "unconfirmed" or state in _BAD else known.state
                 role = known.holder_role if known.changed_by else role
                 connection.execute(
                     update(contact_points)
@@ -410,7 +461,7 @@ class Portfolio:
         debtor: Row[Any],
         record: Recorder,
         tally: _Tally,
-        run: int,
+        seen: Mapping[str, Any],
     ) -> None:
         receivable_id = self._scope.ids.new()
         connection.execute(
@@ -420,17 +471,20 @@ class Portfolio:
                 creditor_id=self._scope.creditor_id,
                 external_id=receivable.external_id,
                 debtor_id=debtor.id,
-                **_receivable_values(receivable, run),
+                **_receivable_values(receivable),
+                **{"seen_run": 0, **seen},
             )
         )
         connection.execute(
             insert(installments),
-            [self._new_installment(receivable_id, debtor.id, part) for part in receivable.installments],
+            [self._new_installment(receivable_id, debtor.id, receivable, part) for part in receivable.installments],
         )
         record("receivable.created", {"debtor": debtor.id, "receivable": receivable_id}, _amounts(receivable))
         tally.add("created", "receivable")
 
-    def _new_installment(self, receivable_id: str, debtor_id: str, part: Installment) -> dict[str, Any]:
+    def _new_installment(
+        self, receivable_id: str, debtor_id: str, receivable: Receivable, part: Installment
+    ) -> dict[str, Any]:
         return {
             "tenant_id": self._scope.tenant_id,
             "receivable_id": receivable_id,
@@ -441,7 +495,7 @@ class Portfolio:
             "amount_minor": part.amount.minor,
             "reported_minor": part.open.minor,
             "reported_at": self._scope.clock.now(),
-            "applied_minor": max(0, part.amount.minor - part.open.minor),
+            "applied_minor": _already_paid(receivable, part),
             "unabsorbed_minor": 0,
             "open_minor": part.open.minor,
         }
@@ -451,37 +505,56 @@ class Portfolio:
         connection: Connection,
         receivable: Receivable,
         row: Row[Any],
+        debtor: Row[Any],
         record: Recorder,
         tally: _Tally,
-        run: int,
+        seen: Mapping[str, Any],
     ) -> None:
-        values = _receivable_values(receivable, max(run, row.seen_run))
+        values = {**_receivable_values(receivable), "debtor_id": debtor.id}
+        own = update(receivables).where(receivables.c.id == row.id)
         if row.digest == values["digest"] and row.closed_reason is None:
             tally.add("unchanged", "receivable")
-            if run > row.seen_run:
-                connection.execute(update(receivables).where(receivables.c.id == row.id).values(seen_run=run))
+            if seen and dict(seen) != {"seen_run": row.seen_run, "seen_by": row.seen_by}:
+                connection.execute(own.values(**seen))
             return
-        connection.execute(update(receivables).where(receivables.c.id == row.id).values(**values, closed_reason=None))
+        connection.execute(own.values(**values, **seen, closed_reason=None))
+        if row.debtor_id != debtor.id:
+            # The source says that somebody else owes it: nobody else is to hear of it.
+            moved = update(installments).where(installments.c.receivable_id == row.id)
+            connection.execute(moved.values(debtor_id=debtor.id))
         stored = {
             part.number: part
             for part in connection.execute(select(installments).where(installments.c.receivable_id == row.id))
         }
         # Installments that this report does not name are left alone: absence is not payment.
-        touched = [self._report(connection, row, stored.get(part.number), part) for part in receivable.installments]
-        if not any(touched) and row.closed_reason is None:
+        touched = [
+            self._report(connection, row, debtor.id, receivable, stored.get(part.number), part)
+            for part in receivable.installments
+        ]
+        same = all(row._mapping[name] == value for name, value in values.items() if name != "digest")  # noqa: SLF001  # public
+        if same and not any(touched) and row.closed_reason is None:
             tally.add("unchanged", "receivable")
             return
-        record("receivable.adjusted", {"debtor": row.debtor_id, "receivable": row.id}, _amounts(receivable))
+        record("receivable.adjusted", {"debtor": debtor.id, "receivable": row.id}, _amounts(receivable))
         tally.add("changed", "receivable")
 
-    def _report(self, connection: Connection, row: Row[Any], known: Row[Any] | None, part: Installment) -> bool:
+    def _report(
+        self,
+        connection: Connection,
+        row: Row[Any],
+        debtor_id: str,
+        receivable: Receivable,
+        known: Row[Any] | None,
+        part: Installment,
+    ) -> bool:
         """
         Take the source's new figure; returns whether anything is different.
 
         What the figure fell by is first taken to be the payments that are already known.
         """
         if known is None:
-            connection.execute(insert(installments).values(**self._new_installment(row.id, row.debtor_id, part)))
+            new = self._new_installment(row.id, debtor_id, receivable, part)
+            connection.execute(insert(installments).values(**new))
             return True
         reported = (known.currency, known.due_on, known.amount_minor, known.reported_minor)
         if row.closed_reason is None and reported == (
@@ -491,9 +564,14 @@ class Portfolio:
             part.open.minor,
         ):
             return False
-        fell = max(0, known.reported_minor - part.open.minor)
+        if known.currency != part.open.currency:  # figures of two currencies do not meet: a new start
+            new = self._new_installment(row.id, debtor_id, receivable, part)
+            connection.execute(_installment(known).values(**new))
+            return True
+        # A credit that grows is no payment.
+        fell = max(0, max(0, known.reported_minor) - max(0, part.open.minor))
         unabsorbed = max(0, known.unabsorbed_minor - fell)
-        beyond = max(0, fell - known.unabsorbed_minor)
+        beyond = max(0, fell - known.unabsorbed_minor) if receivable.kind != "credit_note" else 0
         owed = part.open.minor if part.open.minor < 0 else max(0, part.open.minor - unabsorbed)
         connection.execute(
             _installment(known).values(
@@ -593,7 +671,14 @@ def _standing(point: ContactPoint, *, confirmed: bool) -> tuple[str, str]:
     return point.holder_role, point.state
 
 
-def _receivable_values(receivable: Receivable, run: int) -> dict[str, Any]:
+def _already_paid(receivable: Receivable, part: Installment) -> int:
+    """
+    What a first figure says was paid before. A credit note that was used up was not paid.
+    """
+    return 0 if receivable.kind == "credit_note" else max(0, part.amount.minor - part.open.minor)
+
+
+def _receivable_values(receivable: Receivable) -> dict[str, Any]:
     return {
         "kind": receivable.kind,
         "document": receivable.document,
@@ -602,7 +687,6 @@ def _receivable_values(receivable: Receivable, run: int) -> dict[str, Any]:
         "currency": receivable.currency,
         "judicial": receivable.judicial,
         "digest": _digest(receivable),
-        "seen_run": run,
     }
 
 
@@ -631,8 +715,9 @@ def write_consent(
             scope.mine(consents), consents.c.person_id == person_id, consents.c.channel == consent.channel
         )
     ).one_or_none()
-    if row is not None and row.granted == consent.granted:
+    if row is not None and row.granted and consent.granted:
         return
+    # Against a withdrawal counts only what is dated after it: a consent undoes it, another withdrawal renews it.
     if row is not None and not row.granted and (consent.at is None or consent.at <= row.at):
         return
     values = {

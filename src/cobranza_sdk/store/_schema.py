@@ -1,8 +1,8 @@
 """
 The tables. One schema for SQLite and PostgreSQL; the migrations must make the same, which a test holds.
 
-Instants are microseconds since the epoch, UTC. Money is minor units. JSON is text with sorted keys. Personal data stands
-only in `personal_data`, `contact_points.value` and `inbox.data`: rows of one subject, apart from the ledger.
+Instants are microseconds since the epoch, UTC. Money is minor units. JSON is text with sorted keys. Personal data
+stands only in `personal_data`, `contact_points.value` and `inbox.data`: rows of one subject, apart from the ledger.
 """
 
 from __future__ import annotations
@@ -157,6 +157,7 @@ receivables = _table(
     Column("judicial", Boolean, nullable=False),
     Column("digest", String(64), nullable=False),
     Column("seen_run", Integer, nullable=False),
+    Column("seen_by", String(64)),
     Column("closed_reason", String(64)),
     UniqueConstraint("tenant_id", "creditor_id", "external_id"),
     Index(None, "debtor_id"),

@@ -245,6 +245,7 @@ def upgrade() -> None:
         sa.Column("judicial", sa.Boolean(), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("seen_run", sa.Integer(), nullable=False),
+        sa.Column("seen_by", sa.String(length=64), nullable=True),
         sa.Column("closed_reason", sa.String(length=64), nullable=True),
         sa.ForeignKeyConstraint(["debtor_id"], ["debtors.id"], name=op.f("fk_receivables_debtor_id_debtors")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_receivables")),
