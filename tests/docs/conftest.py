@@ -1,0 +1,255 @@
+"""
+Reads the documentation and does what it says: blocks in order, in a temporary directory, with the real commands.
+
+On a page, the text before a block that ends in a name in backquotes and a colon (``Save this as `py.toml`:``) names the
+file it is saved to. A block of ``sh`` is run; ``cobranza serve`` and ``cobranza sandbox`` go on in the background. A
+block of ``text`` after it is what it prints: ``…`` stands for any characters, alone on a line for any lines.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from attrs import define, field, frozen
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "README.es.md", *sorted((ROOT / "docs").glob("[hte]*/*.md"))]
+#: Ports that the pages name; each test gets free ones instead.
+PORTS = ("8080", "8801", "8802", "8803")
+_FENCE = re.compile(r"^(?P<fence>```+)(?P<lang>[\w{}-]*)[^\n]*\n(?P<text>.*?)^(?P=fence)$", re.MULTILINE | re.DOTALL)
+_SAVED_AS = re.compile(r"`([\w./-]+)`:\s*\Z")
+_DEADLINE_S = 60
+
+
+@frozen
+class Block:
+    """
+    A fenced block: language, words, the file it is saved to, and where it stands.
+    """
+
+    lang: str
+    text: str
+    saved_as: str | None
+    where: str
+
+
+def blocks_of(page: Path) -> list[Block]:
+    """
+    The fenced blocks of a page, in order.
+    """
+    words = page.read_text("utf-8")
+    found = []
+    for match in _FENCE.finditer(words):
+        saved = _SAVED_AS.search(words[: match.start()])
+        line = words.count("\n", 0, match.start()) + 1
+        found.append(Block(match["lang"], match["text"], saved and saved[1], f"{page.name}:{line}"))
+    return found
+
+
+@define
+class Shell:
+    """
+    A terminal in a directory of its own.
+    """
+
+    cwd: Path
+    ports: dict[str, str] = field(factory=dict)
+    background: list[subprocess.Popen[str]] = field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        with socket.socket() as first, socket.socket() as second, socket.socket() as third, socket.socket() as fourth:
+            for port, free in zip(PORTS, (first, second, third, fourth), strict=True):
+                free.bind(("127.0.0.1", 0))
+                self.ports[port] = str(free.getsockname()[1])
+
+    def here(self, text: str) -> str:
+        """
+        The text with this test's ports.
+        """
+        return re.sub(r"\b(8080|880[123])\b", lambda match: self.ports[match[0]], text)
+
+    def follow(self, blocks: list[Block]) -> None:
+        """
+        Do what the blocks say, and compare what is printed.
+        """
+        for block, after in zip(blocks, [*blocks[1:], None], strict=True):
+            expected = self.here(after.text) if after is not None and after.lang == "text" else None
+            if block.lang == "sh":
+                self.run(block, expected)
+            elif block.saved_as is not None:
+                path = self.cwd / block.saved_as
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(self.here(block.text), "utf-8")
+
+    def run(self, block: Block, expected: str | None) -> None:
+        """
+        Run a block's commands; *expected* is what they print together.
+        """
+        printed = []
+        for line in block.text.replace("\\\n", " ").splitlines():
+            words = shlex.split(self.here(line), comments=True)
+            if not words or words[:1] == ["."] or words[1:3] == ["-m", "venv"]:
+                continue
+            if words[:2] == ["pip", "install"]:
+                check_pip(words[2:], block.where)
+            elif words[0] == "cd":
+                self.cwd = self.cwd / words[1]
+                assert self.cwd.is_dir(), f"{block.where}: {line}"
+            elif words[:2] in (["cobranza", "serve"], ["cobranza", "sandbox"]):
+                self.leave_running(words, expected, block.where)
+                return
+            else:
+                printed.append(self.call(line, block.where, refused=(expected or "").startswith("error:")))
+                self.move_ports(words)
+        if expected is None:
+            return
+        tries = 40 if "delivered" in expected else 1  # a receipt comes when it comes
+        while not matches(expected, "".join(printed)) and tries > 1:
+            tries -= 1
+            printed = [self.call(line, block.where) for line in block.text.splitlines()]
+        assert matches(expected, "".join(printed)), f"{block.where}: expected\n{expected}\nfound\n{''.join(printed)}"
+
+    def call(self, line: str, where: str, *, refused: bool = False) -> str:
+        """
+        Run one command to its end; returns what it printed, on standard error if it is to be *refused*.
+        """
+        done = subprocess.run(  # noqa: S602  # the pages are ours
+            self.here(line),
+            shell=True,
+            cwd=self.cwd,
+            env=environment(),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=_DEADLINE_S,
+            check=False,
+        )
+        assert (done.returncode == 0) is not refused, f"{where}: {line} ended with {done.returncode}: {done.stderr}"
+        return done.stderr if refused else done.stdout
+
+    def leave_running(self, words: list[str], expected: str | None, where: str) -> None:
+        """
+        Start a server and wait until it says that it is there.
+        """
+        if words[1] == "serve" and "--port" not in words:
+            words = [*words, "--port", self.ports["8080"]]
+        process = subprocess.Popen(  # noqa: S603  # the pages are ours
+            [str(Path(sys.executable).parent / words[0]), *words[1:]],
+            cwd=self.cwd,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            encoding="utf-8",
+        )
+        self.background.append(process)
+        assert process.stdout is not None
+        lines = (expected or "any line\n").splitlines()
+        printed = [process.stdout.readline() for _ in lines]
+        assert expected is None or matches(expected, "".join(printed)), f"{where}: found\n{''.join(printed)}"
+
+    def move_ports(self, words: list[str]) -> None:
+        """
+        After ``cobranza init``, let the configuration name this test's ports.
+        """
+        if words[:2] == ["cobranza", "init"]:
+            path = self.cwd / words[2] / "cobranza.toml"
+            path.write_text(self.here(path.read_text("utf-8")), "utf-8")
+
+    def close(self) -> None:
+        """
+        End what was left running.
+        """
+        for process in self.background:
+            process.terminate()
+        for process in self.background:
+            process.communicate(timeout=_DEADLINE_S)
+
+
+def environment() -> dict[str, str]:
+    """
+    The commands of this environment first on the path, and nothing that changes what they print.
+    """
+    scripts = str(Path(sys.executable).parent)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHONWARN", "COV_"))}
+    return {**kept, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "PYTHONIOENCODING": "utf-8"}
+
+
+def matches(expected: str, printed: str) -> bool:
+    """
+    Whether *printed* is what the page shows. Runs of blanks and the width of tables do not count.
+    """
+    pattern = ""
+    for line in expected.strip().splitlines():
+        if line.strip() == "…":
+            pattern += r"(?:[^\n]*\n)*"
+        else:
+            pattern += "[^\n]*".join(re.escape(part) for part in re.split(" ?… ?", squeeze(line))) + r" ?\n"
+    return re.fullmatch(pattern, "\n".join(map(squeeze, printed.strip().splitlines())) + "\n") is not None
+
+
+def squeeze(line: str) -> str:
+    """
+    The line with runs of blanks as one, and the lines of a table as three.
+    """
+    return re.sub(r"[━─]+", "─", re.sub(r"[ \t]+", " ", line.rstrip()))
+
+
+def check_pip(words: list[str], where: str) -> None:
+    """
+    What is installed is ours: a distribution of this repository with an extra that it has, or its folder.
+    """
+    ours = {
+        table["project"]["name"]: table["project"].get("optional-dependencies", {})
+        for path in [ROOT / "pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml")]
+        for table in [tomllib.loads(path.read_text("utf-8"))]
+    }
+    for word in words:
+        if word.startswith("."):
+            assert (ROOT / word.partition("[")[0] / "pyproject.toml").exists(), f"{where}: {word}"
+            continue
+        wanted = Requirement(word)
+        assert wanted.name in ours, f"{where}: {word} is not ours"
+        assert wanted.extras <= set(ours[wanted.name]), f"{where}: {word} names an unknown extra"
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    """
+    A terminal in an empty directory.
+    """
+    terminal = Shell(tmp_path)
+    yield terminal
+    terminal.close()
+
+
+@pytest.fixture
+def read() -> Callable[[str], list[Block]]:
+    """
+    Gives the blocks of a page, by its path in the repository.
+    """
+    return lambda name: blocks_of(ROOT / name)
+
+
+@pytest.fixture
+def root() -> Path:
+    """
+    The repository.
+    """
+    return ROOT
+
+
+@pytest.fixture
+def pages() -> list[Path]:
+    """
+    The pages that are held to their word.
+    """
+    return PAGES
