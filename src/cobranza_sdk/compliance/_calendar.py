@@ -132,7 +132,8 @@ class WindowTable:
         if self._holidays is not None and year > self._holidays.through:
             return []
         closed = holidays_of(self._holidays, year) if self._holidays is not None else frozenset()
-        day, start, spans = date(year, 1, 1), day_start(date(year, 1, 1), self._tz), []
+        spans: list[tuple[int, int]] = []
+        day, start = date(year, 1, 1), day_start(date(year, 1, 1), self._tz)
         while day.year == year:
             tomorrow = day + timedelta(days=1)
             following = day_start(tomorrow, self._tz)

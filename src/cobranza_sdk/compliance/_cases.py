@@ -84,10 +84,10 @@ def read_cases(lines: Iterable[str], decider: Decider) -> Iterator[Case]:
                 raise CasesError(msg)
             yield _case({key: (value or "").strip() for key, value in row.items() if key}, number, reader, decider)
     except UnicodeDecodeError as error:
-        msg = f"line {reader.line_num + 1}: is no UTF-8"
+        msg = f"line {reader.reader.line_num + 1}: is no UTF-8"
         raise CasesError(msg) from error
     except csv.Error as error:
-        msg = f"line {reader.line_num}: is no CSV: {error}"
+        msg = f"line {reader.reader.line_num}: is no CSV: {error}"
         raise CasesError(msg) from error
 
 
