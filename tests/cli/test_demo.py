@@ -79,7 +79,7 @@ def test_nobody_is_written_to_on_their_holiday(demo: tuple[dict[str, Any], Path]
     """
     summary, place = demo
 
-    out = [event for event in run("events", "--kind", "attempt.dispatched", cwd=place)]
+    out = run("events", "--kind", "attempt.dispatched", cwd=place)
     listed = {line["attempt_id"]: line["debtor_id"] for line in run("attempts", cwd=place)}
     days = {(listed[event["subject_refs"]["attempt"]][1], event["at"][:10]) for event in out}
     # Customers in Peru have keys C1…, in Colombia C2….

@@ -1,5 +1,5 @@
 """
-Law 3: a crash loses no attempt and repeats none silently. A child is killed at each named point; the journal is the truth.
+Law 3: a crash loses no attempt and repeats none silently. A child is killed at each point; the journal is the truth.
 """
 
 from __future__ import annotations

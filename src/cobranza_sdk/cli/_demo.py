@@ -32,13 +32,15 @@ from cobranza_sdk.loading import FixedClock, Plugins, load_plugins, read_setting
 from cobranza_sdk.model import CobranzaError
 
 if TYPE_CHECKING:
-    from cobranza_sdk.app import Cobranza
     from cobranza_sdk.spec import Sandbox, SandboxMessage
 
 #: Three days in August: the second is a holiday in Peru, the third in Colombia.
 DAYS = (date(2026, 8, 5), date(2026, 8, 6), date(2026, 8, 7))
 _LIMA = timezone(timedelta(hours=-5))
 _MORNING, _AFTERNOON = 10, 16
+#: Shares of the people who react: cannot be reached, read, answer with these words, confirm who they are.
+_FAILED, _READ, _CONFIRMED = 0.04, 0.6, 0.35
+_ANSWERS = (("BAJA", 0.03), ("Número equivocado", 0.01), ("Ya pagué", 0.03), ("¿Puedo pagar mañana?", 0.04))
 _MARKER = ".cobranza-demo"
 _RISK = "whatsapp.collections"
 
@@ -270,30 +272,25 @@ class Demo:
 
     def _react(self, sandbox: Sandbox, message: SandboxMessage) -> Iterator[str]:
         chance, sent = self._chance.random, message.provider_message_id
-        if chance() < 0.04:
+        if chance() < _FAILED:
             if sandbox.fail(sent) is not None:
                 yield "failed"
             return
         if sandbox.deliver(sent) is not None:
             yield "delivered"
-        if chance() < 0.6 and sandbox.read(sent) is not None:
+        if chance() < _READ and sandbox.read(sent) is not None:
             yield "read"
-        words = self._words(message)
+        words = self._words()
         if words is not None and sandbox.reply(sent, words) is not None:
             yield "replied"
 
-    def _words(self, message: SandboxMessage) -> str | None:
+    def _words(self) -> str | None:
         draw = self._chance.random()
-        for words, share in (
-            ("BAJA", 0.03),
-            ("Número equivocado", 0.01),
-            ("Ya pagué", 0.03),
-            ("¿Puedo pagar mañana?", 0.04),
-        ):
+        for words, share in _ANSWERS:
             if draw < share:
                 return words
             draw -= share
-        return "SÍ" if draw < 0.35 else None
+        return "SÍ" if draw < _CONFIRMED else None
 
     def summary(self, days: Sequence[Day]) -> dict[str, Any]:
         """
@@ -411,6 +408,7 @@ def _show(summary: dict[str, Any]) -> None:
         [(row["source"], row["line"], row["column"], row["reason"]) for row in summary["rejected_rows"]],
     )
     click.echo(
-        f"emulators took {summary['received']}; {summary['opted_out']} opted out; {summary['payments']} payments posted; "
+        f"emulators took {summary['received']}; {summary['opted_out']} opted out; "
+        f"{summary['payments']} payments posted; "
         f"{summary['cancelled_because_paid']} messages cancelled because the debt was paid"
     )

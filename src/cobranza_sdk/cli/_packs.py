@@ -72,7 +72,7 @@ def _show(options: Options, which: str, language: str) -> None:
         for rule in pack.rules:
             click.echo(f"\n  {rule.id} · {rule.kind}" + (f" · {rule.reading}" if rule.reading else ""))
             click.echo(f"    {rule.message[language]}")
-            since = f"{rule.effective_from}" + (f" – {rule.effective_to}" if rule.effective_to else " –")
+            since = f"{rule.effective_from} / {rule.effective_to or ''}".rstrip()
             click.echo(f"    {rule.citation} · {since} · {rule.confidence}")
             click.echo(f"    {rule.source}")
 

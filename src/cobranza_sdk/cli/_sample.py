@@ -12,17 +12,21 @@ from attrs import frozen
 
 DEBTORS = {"PE": 180, "CO": 120}
 SEED = 20260805
+#: Shares of the portfolio: companies, debtors with a mail address, confirmed holders, opted out of SMS.
+_COMPANIES, _WITH_MAIL, _CONFIRMED, _OPTED_OUT = 0.15, 0.9, 0.75, 0.03
+_AGREED = (("whatsapp", 0.7), ("sms", 0.75), ("email", 0.6))
 _CURRENCY = {"PE": "PEN", "CO": "COP"}
 _NAMES = (
-    "Ana María Luis José Rosa Carlos Elena Jorge Lucía Pedro Carmen Raúl Sofía Miguel Julia Andrés Marta Óscar Inés Iván"
+    "Ana María Luis José Rosa Carlos Elena Jorge Lucía Pedro Carmen Raúl Sofía Miguel Julia Andrés Marta Óscar Inés"
 ).split()
 _SURNAMES = (
     "Quispe Flores Rojas Mamani Gómez Peña Muñoz Castro Ñáñez Torres Díaz Vargas Ríos Salas Cárdenas Ortiz Mejía León"
 ).split()
 _TRADES = ("Bodega", "Ferretería", "Farmacia", "Panadería", "Librería", "Taller", "Restaurante")
 _HEADER = (
-    "Cód. cliente;Razón social;País;Celular;Correo;Titular;Titular confirmado;Canales autorizados;Canales de baja;Tipo doc.;"
-    "Nro. documento;Fecha emisión;Fecha vencimiento;Moneda;Importe total;Saldo pendiente;Fecha pago;Referencia"
+    "Cód. cliente;Razón social;País;Celular;Correo;Titular;Titular confirmado;Canales autorizados;Canales de baja;"
+    "Tipo doc.;Nro. documento;Fecha emisión;Fecha vencimiento;Moneda;Importe total;Saldo pendiente;Fecha pago;"
+    "Referencia"
 )
 #: Header of the export by canonical name, for ``[erps.NAME.columns]``.
 COLUMNS = {
@@ -47,7 +51,7 @@ COLUMNS = {
 }
 #: Days past due at which a step of the standard strategy begins.
 _STEP_DAYS = (-3, 1, 7, 15, 30, 60, 91)
-#: Rows that no import may take: a date that is none, an amount that is none, no key, an unknown currency, a cell too few.
+#: Rows that no import may take: no date, no amount, no key, no known currency, too few cells.
 _BAD_ROWS = (
     "C9001;Cliente sin fecha;PE;;;debtor;N;;;Factura;F001-90001;01/07/2026;31/02/2026;PEN;100,00;100,00;;",
     "C9002;Cliente sin importe;PE;;;debtor;N;;;Factura;F001-90002;01/07/2026;04/08/2026;PEN;cien;cien;;",
@@ -112,18 +116,16 @@ def make_sample(first_day: date, *, seed: int = SEED) -> Sample:
 def _debtor(chance: random.Random, country: str, number: int, first_day: date, made: int) -> tuple[str, list[_Invoice]]:
     key = f"C{'1' if country == 'PE' else '2'}{number:03d}"
     name = f"{chance.choice(_NAMES)} {chance.choice(_SURNAMES)} {chance.choice(_SURNAMES)}"
-    if chance.random() < 0.15:
+    if chance.random() < _COMPANIES:
         name = f"{chance.choice(_TRADES)} {chance.choice(_SURNAMES)}"
     phone = f"900 {number:03d} {chance.randrange(1000):03d}"
     if country == "CO":
         phone = f"300 1{number:03d} {chance.randrange(1000):03d}"
-    mail = f"cliente{key.lower()}@example.com" if chance.random() < 0.9 else ""
+    mail = f"cliente{key.lower()}@example.com" if chance.random() < _WITH_MAIL else ""
     holder = chance.choices(("debtor", "reference", "guarantor"), weights=(95, 3, 2))[0]
-    confirmed = "S" if chance.random() < 0.75 else "N"
-    agreed = [
-        channel for channel, share in (("whatsapp", 0.7), ("sms", 0.75), ("email", 0.6)) if chance.random() < share
-    ]
-    out = "sms" if chance.random() < 0.03 else ""
+    confirmed = "S" if chance.random() < _CONFIRMED else "N"
+    agreed = [channel for channel, share in _AGREED if chance.random() < share]
+    out = "sms" if chance.random() < _OPTED_OUT else ""
     head = ";".join((key, name, country, phone, mail, holder, confirmed, "|".join(agreed), out))
     # The oldest debt decides the step; a third of the debtors comes up on each of the three days.
     offset = chance.choice(_STEP_DAYS)

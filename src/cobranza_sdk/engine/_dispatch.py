@@ -18,7 +18,15 @@ from cobranza_sdk.engine._guard import send_guarded
 from cobranza_sdk.engine._workplace import Desk, Workplace, locale_of
 from cobranza_sdk.loading import Configured
 from cobranza_sdk.model import AttemptState, CobranzaError, Decision, Verdict
-from cobranza_sdk.spec import Accepted, Disposition, OutboundMessage, ProviderError, Transmitted, require_supported
+from cobranza_sdk.spec import (
+    Accepted,
+    Category,
+    Disposition,
+    OutboundMessage,
+    ProviderError,
+    Transmitted,
+    require_supported,
+)
 from cobranza_sdk.store import Claimed, Facts, Prepared, Settlement, Unsent
 from cobranza_sdk.strategy import Step
 from cobranza_sdk.templates import Rendered, TemplateError, Variables, render
@@ -32,6 +40,10 @@ _BACKOFF = timedelta(minutes=5)
 _MAX_BACKOFF = timedelta(hours=1)
 #: Attempts on one channel of one outreach, the first included, before the next channel is tried.
 _MAX_TRIES = 3
+#: What is wrong with the account, not with the message: the others wait instead of running into it.
+_ACCOUNT_BROKEN = (Category.AUTH, Category.CONFIG, Category.FUNDS)
+#: Barriers that stand in the way of one channel only: the step's next one is tried.
+_NEXT_CHANNEL = ("no_account", "no_address")
 _OPT_OUT_WORDS = {"pt": "SAIR", "en": "STOP"}
 
 #: Told how many attempts were handled so far.
@@ -158,46 +170,28 @@ class Dispatcher:
         """
         Judge one snapshot and write its text; or say why it is not sent now.
         """
-        place, desk, row = self._place, self._desk, facts.attempt
-
-        def unsent(state: AttemptState, reason: str, due_at: datetime | None = None, **more: Any) -> Unsent:
-            return Unsent(
-                attempt_id=row.id,
-                token=token,
-                state=state,
-                reason=reason,
-                due_at=due_at,
-                fingerprint=facts.fingerprint,
-                **more,
-            )
-
-        now = place.clock.now()
-        barrier = self._barrier(facts, now)
+        place, row = self._place, facts.attempt
+        unsent = Unsent(
+            attempt_id=row.id, token=token, state=AttemptState.SUPPRESSED, reason="", fingerprint=facts.fingerprint
+        )
+        barrier = self._barrier(facts, place.clock.now())
         if barrier is not None:
-            return unsent(*barrier)
-        step = desk.strategy.step(row.step) if desk.strategy is not None else None
-        account = place.account_for(desk.creditor.id, row.channel)
-        if step is None:
-            return unsent(AttemptState.CANCELLED, "step_withdrawn")
-        if account is None:
-            return unsent(AttemptState.SUPPRESSED, "no_account", next_channel="")
-        if not place.can_reach(account, facts):
-            return unsent(AttemptState.SUPPRESSED, "no_address", next_channel="")
-        if place.only_to is not None and facts.address is not None and facts.address.value not in place.only_to:
-            return unsent(AttemptState.SUPPRESSED, "not_in_only_to")
-        decision, flags = self._judge(place.decider, facts, step, now)
-        if decision.verdict is Verdict.DEFER:
-            return unsent(AttemptState.DEFERRED, decision.findings[0].rule, decision.not_before, decision=decision)
+            state, reason, due_at = barrier
+            asks_next = reason in _NEXT_CHANNEL
+            return evolve(unsent, state=state, reason=reason, due_at=due_at, next_channel="" if asks_next else None)
+        step, account = self._step(facts), place.account_for(self._desk.creditor.id, row.channel)
+        assert step is not None  # noqa: S101  # the barrier has held both
+        assert account is not None  # noqa: S101
+        decision, flags = self._judge(place.decider, facts, step, place.clock.now())
         if decision.verdict is not Verdict.ALLOW:
-            return unsent(AttemptState.SUPPRESSED, decision.findings[0].rule, decision=decision, next_channel="")
+            return self._turned_down(unsent, decision)
         try:
             rendered, discloses = self._render(facts, step, flags)
             message = self._message(facts, step, account, rendered, decision)
             require_supported(account.provider, message)
-        except TemplateError as error:
-            return unsent(AttemptState.SUPPRESSED, f"template: {error}"[:255], decision=decision, next_channel="")
         except CobranzaError as error:
-            return unsent(AttemptState.SUPPRESSED, str(error)[:255], decision=decision, next_channel="")
+            kind = "template: " if isinstance(error, TemplateError) else ""
+            return evolve(unsent, reason=f"{kind}{error}"[:255], decision=decision, next_channel="")
         prepared = Prepared(
             attempt_id=row.id,
             token=token,
@@ -209,22 +203,52 @@ class Dispatcher:
         )
         return _Ready(prepared=prepared, message=message, account=account, step=step, flags=flags, facts=facts)
 
+    @staticmethod
+    def _turned_down(unsent: Unsent, decision: Decision) -> Unsent:
+        """
+        Deferred where waiting cures it; else suppressed, and the step's next channel is asked for.
+        """
+        reason = decision.findings[0].rule
+        if decision.verdict is Verdict.DEFER:
+            return evolve(
+                unsent, state=AttemptState.DEFERRED, reason=reason, due_at=decision.not_before, decision=decision
+            )
+        return evolve(unsent, reason=reason, decision=decision, next_channel="")
+
+    def _step(self, facts: Facts) -> Step | None:
+        strategy = self._desk.strategy
+        return None if strategy is None else strategy.step(facts.attempt.step)
+
     def _barrier(self, facts: Facts, now: datetime) -> tuple[AttemptState, str, datetime | None] | None:
         """
-        What stops an attempt before any rule is asked: paid, held, over, in court.
+        What stops an attempt before any rule is asked: the debt first, then the way to the person.
         """
-        row = facts.attempt
-        if facts.stopped is not None:
-            return AttemptState.PLANNED, "stopped", row.due_at
-        if facts.balance.minor <= 0 or facts.oldest_due_on is None:
-            return AttemptState.CANCELLED, "paid", None
-        if self._place.today_of(facts.debtor) > row.last_day:
-            return AttemptState.EXPIRED, "step_over", None
-        if facts.hold is not None:
-            return AttemptState.DEFERRED, f"hold: {facts.hold}", facts.hold_until or now + _HOLD_AGAIN
-        if facts.judicial:
-            return AttemptState.SUPPRESSED, "judicial", None
-        return None
+        row, place = facts.attempt, self._place
+        account = place.account_for(self._desk.creditor.id, row.channel)
+        address = None if facts.address is None else facts.address.value
+        over = place.today_of(facts.debtor) > row.last_day
+        barriers: tuple[tuple[bool, AttemptState, str, datetime | None], ...] = (
+            (facts.stopped is not None, AttemptState.PLANNED, "stopped", row.due_at),
+            (facts.balance.minor <= 0 or facts.oldest_due_on is None, AttemptState.CANCELLED, "paid", None),
+            (over, AttemptState.EXPIRED, "step_over", None),
+            (self._step(facts) is None, AttemptState.CANCELLED, "step_withdrawn", None),
+            (
+                facts.hold is not None,
+                AttemptState.DEFERRED,
+                f"hold: {facts.hold}",
+                facts.hold_until or now + _HOLD_AGAIN,
+            ),
+            (facts.judicial, AttemptState.SUPPRESSED, "judicial", None),
+            (account is None, AttemptState.SUPPRESSED, "no_account", None),
+            (account is not None and not place.can_reach(account, facts), AttemptState.SUPPRESSED, "no_address", None),
+            (
+                place.only_to is not None and address not in place.only_to,
+                AttemptState.SUPPRESSED,
+                "not_in_only_to",
+                None,
+            ),
+        )
+        return next(((state, reason, due_at) for holds, state, reason, due_at in barriers if holds), None)
 
     def _judge(self, decider: Decider, facts: Facts, step: Step, at: datetime) -> tuple[Decision, frozenset[str]]:
         """
@@ -318,9 +342,8 @@ class Dispatcher:
                 answer = await send_guarded(item.account.provider, message, self._place.deadline_s)
                 crashpoint("after_transmission")
                 answers[claim.attempt_id] = answer
-                if isinstance(answer, ProviderError) and answer.disposition is Disposition.FIX_FIRST:
-                    if answer.category in ("auth", "config", "funds"):
-                        self._paused.add(item.account.provider.capabilities.channel)
+                if isinstance(answer, ProviderError) and answer.category in _ACCOUNT_BROKEN:
+                    self._paused.add(item.account.provider.capabilities.channel)
 
         async with anyio.create_task_group() as group:
             for claim in claimed:
@@ -375,7 +398,7 @@ class Dispatcher:
         """
         When the same channel is tried again, or None when it is not.
         """
-        if error.category in ("auth", "config", "funds"):
+        if error.category in _ACCOUNT_BROKEN:
             return _FIX_AGAIN
         tries = facts.tried.get(facts.attempt.channel, 1)
         if error.disposition is not Disposition.RETRY or tries >= _MAX_TRIES:

@@ -13,7 +13,7 @@ from cobranza_sdk.engine._dispatch import next_ways
 from cobranza_sdk.engine._guard import PluginLateError, call_in_thread
 from cobranza_sdk.engine._replies import intent_of
 from cobranza_sdk.engine._workplace import Workplace
-from cobranza_sdk.model import EventKind
+from cobranza_sdk.model import CobranzaError, EventKind
 from cobranza_sdk.spec import Event, VerifiedEnvelope, WebhookRejectedError, WebhookRequest
 from cobranza_sdk.store import Entry, Outcome, StoreError
 
@@ -71,39 +71,34 @@ class InboxDesk:
             if challenge is not None:
                 return WebhookAnswer(status=200, body=str(challenge))
             envelope = call_in_thread(provider.verify, request)
-            if not isinstance(envelope, VerifiedEnvelope):
-                return self._refused(name, 403, "verify returned no envelope")
-        except WebhookRejectedError as error:
-            return self._refused(name, 403, str(error))
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001  # law 9: what cannot be verified is refused
-            return self._refused(name, 403, type(error).__name__)
+            return self._refused(name, 403, error)
         try:
             events = self._parsed(provider, envelope)
-        except WebhookRejectedError as error:
-            return self._refused(name, 400, str(error))
-        except PluginLateError:
-            return self._refused(name, 503, "parse took too long")
+            stored = self._place.tenant.inbox.store(name, events, request.received_at)
+            content_type, body = provider.acknowledge()
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001  # law 8: a parser that fails harms only this request
-            return self._refused(name, 400, type(error).__name__)
-        try:
-            stored = self._place.tenant.inbox.store(name, events, request.received_at)
-        except StoreError:
-            return self._refused(name, 503, "the store is not available")
-        content_type, body = provider.acknowledge()
+            again = isinstance(error, (PluginLateError, StoreError))
+            return self._refused(name, 503 if again else 400, error)
         return WebhookAnswer(status=200, content_type=content_type, body=body, stored=stored)
 
-    def _parsed(self, provider: Any, envelope: VerifiedEnvelope) -> Sequence[Event]:
+    def _parsed(self, provider: Any, envelope: object) -> Sequence[Event]:
+        if not isinstance(envelope, VerifiedEnvelope):
+            msg = "verify returned no envelope"
+            raise WebhookRejectedError(msg)
         events = tuple(call_in_thread(provider.parse, envelope))
         if not all(isinstance(event, Event) for event in events):
             msg = "parse returned what is no Event"
             raise WebhookRejectedError(msg)
         return events
 
-    def _refused(self, name: str, status: int, reason: str) -> WebhookAnswer:
+    def _refused(self, name: str, status: int, error: BaseException) -> WebhookAnswer:
+        # Only our own errors promise to quote nothing of the request.
+        reason = str(error) if isinstance(error, CobranzaError) else type(error).__name__
         self._place.logger.warning("webhook.refused", account=name, status=status, reason=reason)
         return WebhookAnswer(status=status, body="refused")
 

@@ -10,8 +10,8 @@ import unicodedata
 _OPT_OUT = frozenset(
     """
     baja|dar de baja|darme de baja|alto|stop|parar|pare|cancelar|cancelar suscripcion|no mas|no mas mensajes|salir|sair|
-    desuscribir|desuscribirme|unsubscribe|no molestar|no me escriban|no me escriban mas|no escribir|descadastrar|remover|
-    parem|nao quero mais|quero sair
+    desuscribir|desuscribirme|unsubscribe|no molestar|no me escriban|no me escriban mas|no escribir|descadastrar|
+    remover|parem|nao quero mais|quero sair
     """.replace("\n", "")
     .replace("    ", "")
     .split("|")

@@ -4,7 +4,7 @@ Sync: an ERP's records into the portfolio.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 import anyio
@@ -47,6 +47,14 @@ class SyncReport:
     rejected: int = 0
 
 
+async def _batches(account: Configured, cursor: str | None) -> AsyncIterator[ErpBatch]:
+    async for batch in account.provider.read(cursor):
+        if not isinstance(batch, ErpBatch):
+            msg = "read gave what is no ErpBatch"
+            raise CobranzaError(msg)
+        yield batch
+
+
 async def sync(desk: Desk, account: Configured, progress: Progress | None = None) -> SyncReport:
     """
     Read an ERP from where it was left, batch by batch; each batch is stored with its cursor in one transaction.
@@ -60,10 +68,7 @@ async def sync(desk: Desk, account: Configured, progress: Progress | None = None
     totals = {"created": dict(report.created), "changed": dict(report.changed), "unchanged": dict(report.unchanged)}
     rejected = seen = 0
     try:
-        async for batch in account.provider.read(cursor):
-            if not isinstance(batch, ErpBatch):
-                msg = f"erps.{account.name}: read gave what is no ErpBatch"
-                raise SyncError(msg)
+        async for batch in _batches(account, cursor):
             result = await anyio.to_thread.run_sync(
                 partial(
                     portfolio.put_batch,

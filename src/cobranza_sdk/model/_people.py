@@ -173,8 +173,8 @@ class Debtor:
         region: ISO 3166-2 code such as ``PE-LIM``, or None.
         timezone: IANA zone when it is known better than by country and region, or None.
         language: BCP 47 tag for messages such as ``es-PE``, or None for the country's.
-        contact_points: In the order of preference. Those of a scheme that is named replace what was stored of that scheme;
-            of a scheme that is not named nothing is said.
+        contact_points: In the order of preference. Those of a scheme that is named replace what was stored of it; of a
+            scheme that is not named nothing is said.
         consents: What is known of consent, per channel; what is not listed is not changed.
     """
 
