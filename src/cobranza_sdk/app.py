@@ -68,8 +68,8 @@ class Cobranza:
     Nothing is opened before it is needed: deciding needs no store, storing no network.
 
     Args:
-        settings: As `read_settings` gives them, or a table shaped as ``cobranza.toml``; None configures nothing: that is
-            enough to decide.
+        settings: As `read_settings` gives them, or a table shaped as ``cobranza.toml``; None configures nothing, which
+            is enough to decide.
         engine: The host's own SQLAlchemy engine instead of ``[store] url``.
         plugins: What to load instead of the installed plugins.
         clock: The time; the machine's clock when None.

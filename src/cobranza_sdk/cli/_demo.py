@@ -120,9 +120,8 @@ def demo_command(options: Options, directory: Path) -> None:
     say = _silent if options.as_json else click.echo
     with ExitStack() as stack:
         demo = Demo(directory, plugins, stack)
-        say(
-            f"sample portfolio: {demo.sample.debtors} debtors, {demo.sample.receivables} receivables, in {directory}/erp"
-        )
+        sample = demo.sample
+        say(f"sample portfolio: {sample.debtors} debtors, {sample.receivables} receivables, in {directory}/erp")
         say(f"emulators: {', '.join(f'{name} on port {box.port}' for name, box in demo.sandboxes.items())}")
         say(f"WhatsApp's ban on collecting overdue debts is switched off knowingly: accept_risk = [{_RISK!r}]")
         days = []

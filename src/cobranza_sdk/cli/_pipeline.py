@@ -64,11 +64,18 @@ def _show_sync(cobranza: Cobranza, lines: list[dict[str, Any]]) -> None:
 def _dispatch(cobranza: Cobranza, options: Options, limit: int | None) -> dict[str, Any]:
     with progress(options, "dispatching attempts") as bar:
         report = cobranza.dispatch(limit=limit, progress=bar)
-    return {"counts": dict(report.counts), "stopped": report.stopped}
+    reasons = [
+        {"state": state, "reason": reason, "count": count}
+        for (state, reason), count in sorted(report.reasons.items(), key=lambda item: (-item[1], item[0]))
+    ]
+    return {"counts": dict(report.counts), "reasons": reasons, "stopped": report.stopped}
 
 
 def _show_dispatch(answer: dict[str, Any]) -> None:
     print_table("Dispatched", ("attempts", "count"), sorted(answer["counts"].items()))
+    if answer["reasons"]:
+        lines = [(line["state"], line["reason"], line["count"]) for line in answer["reasons"]]
+        print_table("Not sent, and why", ("state", "rule or word", "count"), lines)
     if answer["stopped"]:
         click.echo(f"stopped: {answer['stopped']}")
 

@@ -4,6 +4,7 @@ Dispatch: lease → facts → judge → render → claim → transmit → settle
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -53,20 +54,27 @@ Progress = Callable[[int], None]
 @frozen(kw_only=True)
 class DispatchReport:
     """
-    What a dispatch did, by what became of the attempts: ``accepted``, ``deferred``, ``suppressed`` …
+    What a dispatch did.
+
+    Attributes:
+        counts: Attempts by what became of them: ``accepted``, ``deferred``, ``suppressed`` …
+        reasons: Why, for those that were not sent: attempts by state and rule or word.
+        stopped: Why everything is stopped, or None.
     """
 
     counts: Mapping[str, int] = field(factory=dict)
+    reasons: Mapping[tuple[str, str], int] = field(factory=dict)
     stopped: str | None = None
 
     def plus(self, other: DispatchReport) -> DispatchReport:
         """
         Both together.
         """
-        counts = dict(self.counts)
-        for name, count in other.counts.items():
-            counts[name] = counts.get(name, 0) + count
-        return DispatchReport(counts=counts, stopped=self.stopped or other.stopped)
+        return DispatchReport(
+            counts=Counter(self.counts) + Counter(other.counts),
+            reasons=Counter(self.reasons) + Counter(other.reasons),
+            stopped=self.stopped or other.stopped,
+        )
 
 
 @frozen(kw_only=True)
@@ -95,7 +103,8 @@ class Dispatcher:
     def __init__(self, place: Workplace, desk: Desk) -> None:
         self._place, self._desk = place, desk
         self._paused: set[str] = set()
-        self._counts: dict[str, int] = {}
+        self._counts: Counter[str] = Counter()
+        self._reasons: Counter[tuple[str, str]] = Counter()
 
     async def run(self, *, limit: int | None = None, progress: Progress | None = None) -> DispatchReport:
         """
@@ -104,10 +113,11 @@ class Dispatcher:
         attempts = self._desk.store.attempts
         handled = 0
         lost = await anyio.to_thread.run_sync(attempts.recover, _SLACK)
-        self._count("unknown", lost)
+        if lost:
+            self._counts["unknown"] += lost
         while limit is None or handled < limit:
             if (reason := await anyio.to_thread.run_sync(self._place.tenant.switch.reason)) is not None:
-                return DispatchReport(counts=self._counts, stopped=reason)
+                return self._report(stopped=reason)
             size = self._place.batch if limit is None else min(self._place.batch, limit - handled)
             leased = dict(
                 await anyio.to_thread.run_sync(partial(attempts.lease, size, _LEASE, skip_channels=self._paused))
@@ -119,7 +129,7 @@ class Dispatcher:
             handled += len(leased)
             if progress is not None:
                 progress(handled)
-        return DispatchReport(counts=self._counts)
+        return self._report()
 
     def preview(self, *, limit: int = 1000) -> list[dict[str, Any]]:
         """
@@ -141,9 +151,8 @@ class Dispatcher:
             )
         return answers
 
-    def _count(self, what: str, by: int = 1) -> None:
-        if by:
-            self._counts[what] = self._counts.get(what, 0) + by
+    def _report(self, *, stopped: str | None = None) -> DispatchReport:
+        return DispatchReport(counts=dict(self._counts), reasons=dict(self._reasons), stopped=stopped)
 
     async def _batch(self, leased: Mapping[str, int]) -> None:
         attempts = self._desk.store.attempts
@@ -159,8 +168,8 @@ class Dispatcher:
                 unsent.append(item)
         if unsent:
             declined = await anyio.to_thread.run_sync(attempts.decline, await self._with_fallback(unsent, facts))
-            for item in declined:
-                self._count(str(item.state))
+            self._counts.update(str(item.state) for item in declined)
+            self._reasons.update((str(item.state), item.reason) for item in declined)
         if ready:
             await self._send(ready)
 
@@ -327,7 +336,8 @@ class Dispatcher:
         claimed: list[Claimed] = await anyio.to_thread.run_sync(
             lambda: attempts.claim([item.prepared for item in ready], judge, sending_for)
         )
-        self._count("deferred", len(ready) - len(claimed))
+        if len(claimed) < len(ready):
+            self._counts["released"] += len(ready) - len(claimed)
         crashpoint("after_claim")
         answers: dict[str, Accepted | ProviderError] = {}
         limiters = {item.account.name: anyio.CapacityLimiter(self._place.concurrency) for item in ready}
@@ -355,8 +365,9 @@ class Dispatcher:
         if settlements:
             await anyio.to_thread.run_sync(attempts.settle, settlements)
         for settlement in settlements:
-            self._count(str(settlement.state))
+            self._counts[str(settlement.state)] += 1
             if settlement.error is not None:
+                self._reasons[str(settlement.state), str(settlement.error.category)] += 1
                 self._place.logger.warning(
                     "attempt.not_accepted",
                     attempt=settlement.attempt_id,
