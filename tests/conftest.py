@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 from attrs import frozen
+from hypothesis import settings as hypothesis_settings
 
 from cobranza_sdk import (
     Accepted,
@@ -33,6 +34,10 @@ from cobranza_sdk import (
     WebhookRequest,
 )
 from cobranza_sdk.loading import FixedClock, Plugins, Provided, load_plugins
+
+# No test is timed: a busy machine is not a fault.
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
 
 #: A Wednesday, 10:00 in Lima and Bogotá.
 WEDNESDAY = datetime(2026, 8, 5, 15, 0, tzinfo=UTC)

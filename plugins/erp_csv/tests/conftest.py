@@ -11,10 +11,15 @@ from typing import Any
 import anyio
 import pytest
 from attrs import frozen
+from hypothesis import settings
 
 from cobranza_erp_csv._erp import CsvErp
 from cobranza_sdk import Debtor, ErpBatch, Payment, Receivable, RejectedRecord
 from cobranza_sdk.testing import make_provider
+
+# No test is timed: a busy machine is not a fault.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture

@@ -9,11 +9,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from cobranza_sdk import Address, OutboundMessage
 from cobranza_sdk.testing import FixedClock, make_provider
 from cobranza_smtp_email._channel import SmtpEmail
 from cobranza_smtp_email._sandbox import SmtpSandbox
+
+# No test is timed: a busy machine is not a fault.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 NOW = datetime(2026, 8, 5, 17, 0, tzinfo=UTC)
 

@@ -11,11 +11,16 @@ from typing import Any
 import httpx
 import pytest
 import respx
+from hypothesis import settings
 
 from cobranza_sdk import Address, AttemptRef, OutboundMessage, WebhookRequest
 from cobranza_sdk.testing import FixedClock, make_provider
 from cobranza_twilio_sms._channel import TwilioSms
 from cobranza_twilio_sms._sandbox import TwilioSandbox
+
+# No test is timed: a busy machine is not a fault.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 NOW = datetime(2026, 8, 5, 17, 0, tzinfo=UTC)
 TOKEN = "12345678901234567890123456789012"

@@ -114,7 +114,7 @@ async def test_a_service_or_the_message_may_name_the_sender(
         ("https://p.example.com/cb?t=1#rc=3&rp=all", None, None, "https://p.example.com/cb?t=1&ref=a%26b%2F1#rc=3&rp=all"),
     ],
 )  # fmt: skip
-async def test_receipts_are_asked_for_where_the_vendor_can_reach_us(  # noqa: PLR0917  # fixtures
+async def test_receipts_are_asked_for_where_the_vendor_can_reach_us(  # fixtures
     build: Build,
     api: respx.MockRouter,
     message: Write,
@@ -588,7 +588,7 @@ def test_settings_that_contradict_themselves_are_named(changes: dict[str, Any], 
         TwilioSmsConfig(**{**good, **changes})
 
 
-async def test_no_secret_or_number_is_printed(  # noqa: PLR0917  # fixtures
+async def test_no_secret_or_number_is_printed(  # fixtures
     build: Build,
     api: respx.MockRouter,
     message: Write,

@@ -169,7 +169,7 @@ async def test_a_webhook_of_the_emulator_cannot_be_forged(
         ("bad_json", ("protocol", "never", "maybe"), 1),
     ],
 )
-async def test_faults_hit_one_message(  # noqa: PLR0917  # fixtures
+async def test_faults_hit_one_message(  # fixtures
     vendor: TwilioSandbox, live: TwilioSms, message: Write, fault: str, answers: tuple[str, str, str], taken: int
 ) -> None:
     """

@@ -544,7 +544,7 @@ def test_a_bottomless_body_is_refused(scheme: str) -> None:
     mode=st.text(max_size=30),
 )
 @hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
-def test_no_request_makes_verifying_raise_anything_else(  # noqa: PLR0917  # fixtures
+def test_no_request_makes_verifying_raise_anything_else(  # fixtures
     channel: TwilioSms, url: str, body: bytes, signature: str, kind: str, mode: str
 ) -> None:
     """

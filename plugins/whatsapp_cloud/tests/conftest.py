@@ -14,10 +14,15 @@ from typing import Any
 import httpx
 import pytest
 import respx
+from hypothesis import settings
 
 from cobranza_sdk import Address, MessageTemplate, OutboundMessage, WebhookRequest
 from cobranza_sdk.testing import make_provider
 from cobranza_whatsapp_cloud._channel import WhatsAppCloud
+
+# No test is timed: a busy machine is not a fault.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 NOW = datetime(2026, 8, 5, 17, 0, tzinfo=UTC)
 SETTINGS = {

@@ -10,7 +10,7 @@ import re
 import ssl
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from aiosmtplib import SMTP, SMTPResponseException, SMTPServerDisconnected
 from aiosmtplib.protocol import SMTPProtocol
@@ -55,7 +55,7 @@ _MAX_MAILS = 100
 
 _START_INPUT, _CLOSING = 354, 421
 _SUCCESS = range(200, 300)
-_SCHEMES: Any = ("email",)  # as a typed tuple it does not fit the generic signature of the field's converter
+_SCHEMES = ("email",)
 _QUEUE_ID = re.compile(r"queued as [A-Za-z0-9._-]{1,64}", re.ASCII)  # what a postmaster asks for
 _LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 

@@ -20,7 +20,6 @@ from email.policy import default
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
-import httpx
 from attrs import field, frozen
 
 from cobranza_sdk import Address, Clock, Sandbox, SandboxMessage
@@ -170,6 +169,8 @@ class SmtpSandbox(Sandbox):
         link = self._link(provider_message_id)
         if link is None:
             return None
+        import httpx
+
         with httpx.Client(trust_env=False, follow_redirects=False) as client:
             return client.post(
                 link,

@@ -7,10 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlsplit, urlunsplit
-
-import httpx
 
 from cobranza_sdk import (
     Absent,
@@ -36,6 +34,9 @@ from cobranza_twilio_sms._config import TwilioSmsConfig
 from cobranza_twilio_sms._errors import from_answer, from_delivery, from_question, from_transport, read_code, read_json
 from cobranza_twilio_sms._segments import count_segments
 from cobranza_twilio_sms._webhooks import REPORTED, SID, UNREPORTED, parse_envelope, verify_request
+
+if TYPE_CHECKING:
+    import httpx
 
 _MAX_TEXT = 1600
 _MAX_VALIDITY_S = 36_000
@@ -88,6 +89,8 @@ class TwilioSms(Channel):
         """
         Create the message, once.
         """
+        import httpx
+
         _require_supported(message)
         form = self._form(message)
         try:
@@ -177,6 +180,8 @@ class TwilioSms(Channel):
             raise ProviderError(Category.CONFIG, Disposition.FIX_FIRST, Transmitted.NO) from None
 
     async def _get(self, url: str, params: Mapping[str, str | int] | None = None) -> httpx.Response:
+        import httpx
+
         try:
             response = await self.services.http.get(url, params=params, auth=self._auth(), follow_redirects=False)
         except httpx.HTTPError as error:
@@ -217,6 +222,8 @@ class TwilioSms(Channel):
         """
         The next page's address, or None when it leads away from this account: the credentials would go with it.
         """
+        import httpx
+
         base = httpx.URL(f"{self.settings.api_url}/Messages.json")
         try:
             url = base.join(uri) if isinstance(uri, str) else None

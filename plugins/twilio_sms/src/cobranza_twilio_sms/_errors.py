@@ -11,11 +11,12 @@ import json
 import re
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from cobranza_sdk import Category, Disposition, ProviderError, Transmitted
+
+if TYPE_CHECKING:
+    import httpx
 
 _MAX_WAIT_S = 3600.0
 _MAX_MESSAGE = 500
@@ -62,8 +63,6 @@ _STATUSES: dict[int, _Axes] = {
     403: _SIGN_IN,
     404: _SETUP,
 }
-#: Nothing of the request had left when these were raised.
-_BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 def read_json(response: httpx.Response) -> Any:
@@ -91,7 +90,10 @@ def from_transport(error: httpx.HTTPError) -> ProviderError:
     """
     Class what the HTTP client raised while a message was handed over.
     """
-    if isinstance(error, _BEFORE_SENDING):
+    import httpx
+
+    # Nothing of the request had left when these were raised.
+    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):
         return ProviderError(Category.NETWORK, Disposition.RETRY, Transmitted.NO)
     if isinstance(error, httpx.DecodingError):
         return ProviderError.unrecognised()

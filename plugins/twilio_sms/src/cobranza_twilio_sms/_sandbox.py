@@ -20,7 +20,6 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-import httpx
 from attrs import define, evolve, frozen
 
 from cobranza_sdk import Address, Clock, InvalidValueError, Sandbox, SandboxMessage
@@ -28,6 +27,7 @@ from cobranza_twilio_sms._segments import count_segments
 from cobranza_twilio_sms._webhooks import SIGNATURE, is_opt_out, sign
 
 if TYPE_CHECKING:
+    import httpx
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
@@ -157,6 +157,8 @@ class TwilioSandbox(Sandbox):
             self._http = None
 
     def _call(self, url: str, fields: Mapping[str, str]) -> int | None:
+        import httpx
+
         called = url.partition("#")[0]
         headers = {
             "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",

@@ -8,9 +8,7 @@ import json
 import re
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, ClassVar, TypeGuard
-
-import httpx
+from typing import TYPE_CHECKING, Any, ClassVar, TypeGuard
 
 from cobranza_sdk import (
     Accepted,
@@ -31,6 +29,9 @@ from cobranza_sdk import (
 from cobranza_whatsapp_cloud import _errors, _webhooks
 from cobranza_whatsapp_cloud._config import WhatsAppCloudSettings
 
+if TYPE_CHECKING:
+    import httpx
+
 TEXT_LENGTH = 4096
 _PARAMETER_LENGTH = 32_768
 # The vendor refuses these in a variable: https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes
@@ -38,9 +39,8 @@ _BARRED_IN_PARAMETER = re.compile(r"[\n\r\t]| {4}")
 _TRACE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _WORD = re.compile(r"[A-Za-z_]{1,64}")
 _ID_LENGTH = 512
-# Typed Any, for mypy cannot see through the generic converters that these two go into.
-_SCHEMES: Any = ("e164", "bsuid")
-_RECEIPTS: Any = {"sent", "delivered", "read", "failed"}
+_SCHEMES = ("e164", "bsuid")
+_RECEIPTS = {"sent", "delivered", "read", "failed"}
 
 
 class WhatsAppCloud(Channel):
@@ -145,6 +145,8 @@ class WhatsAppCloud(Channel):
     async def _exchange(
         self, method: str, url: str, *, content: bytes | None = None, params: dict[str, str] | None = None
     ) -> httpx.Response:
+        import httpx
+
         headers = {"Authorization": self._authorization(), "Content-Type": "application/json"}
         try:
             return await self.services.http.request(method, url, content=content, params=params, headers=headers)

@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 from attrs import frozen
 
 from cobranza_sdk import Category, Disposition, ProviderError, Transmitted
+
+if TYPE_CHECKING:
+    import httpx
 
 _LONGEST_WAIT_S = 3600.0
 _LONGEST_MESSAGE = 1000
@@ -180,6 +182,8 @@ def from_transport(error: httpx.HTTPError) -> ProviderError:
     """
     Class a failure to exchange bytes: without a connection nothing was sent, after it nobody knows.
     """
+    import httpx
+
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
         return ProviderError(Category.NETWORK, Disposition.RETRY, Transmitted.NO)
     return ProviderError(Category.NETWORK, Disposition.NEVER, Transmitted.MAYBE)

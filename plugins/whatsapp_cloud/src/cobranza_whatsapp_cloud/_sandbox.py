@@ -15,12 +15,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
-import httpx
 from attrs import frozen
 
 from cobranza_sdk import Address, Clock, CobranzaError, ConfigurationError, InvalidValueError, Sandbox, SandboxMessage
 
 if TYPE_CHECKING:
+    import httpx
+
     from cobranza_whatsapp_cloud._sandbox_server import Answer, Call, SandboxServer
 
 #: What can go wrong once: see `WhatsAppSandbox.fail_next`.
@@ -151,6 +152,8 @@ class WhatsAppSandbox(Sandbox):
         """
         Make the vendor's first call to the webhook address; the answer's text, which should be `CHALLENGE`.
         """
+        import httpx
+
         url = httpx.URL(self._address()).copy_merge_params(
             {"hub.mode": "subscribe", "hub.challenge": CHALLENGE, "hub.verify_token": VERIFY_TOKEN}
         )
@@ -163,8 +166,9 @@ class WhatsAppSandbox(Sandbox):
         Returns:
             Our answer to the second report, or to the first one when that was refused.
         """
+
         sent = self._report(provider_message_id, "sent")
-        if sent is None or not httpx.codes.is_success(sent):
+        if sent is None or not 200 <= sent < 300:
             return sent
         return self._report(provider_message_id, "delivered")
 
@@ -223,7 +227,7 @@ class WhatsAppSandbox(Sandbox):
         document = {"object": "whatsapp_business_account", "entry": [{"id": WABA_ID, "changes": [change]}]}
         body = serialise(document)
         headers = {"Content-Type": "application/json", "X-Hub-Signature-256": sign(body)}
-        return self._call("POST", httpx.URL(self._address()), content=body, headers=headers).status_code
+        return self._call("POST", self._address(), content=body, headers=headers).status_code
 
     def _address(self) -> str:
         if self.webhook_url is None:
@@ -231,7 +235,9 @@ class WhatsAppSandbox(Sandbox):
             raise InvalidValueError(msg)
         return self.webhook_url
 
-    def _call(self, method: str, url: httpx.URL, **parts: Any) -> httpx.Response:
+    def _call(self, method: str, url: httpx.URL | str, **parts: Any) -> httpx.Response:
+        import httpx
+
         if self._http is None:
             self._http = httpx.Client(trust_env=False, timeout=_WEBHOOK_TIMEOUT_S)
         try:
