@@ -13,6 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from attrs import frozen
@@ -168,7 +169,7 @@ class WhatsAppSandbox(Sandbox):
         """
 
         sent = self._report(provider_message_id, "sent")
-        if sent is None or not 200 <= sent < 300:
+        if sent is None or not HTTPStatus.OK <= sent < HTTPStatus.MULTIPLE_CHOICES:
             return sent
         return self._report(provider_message_id, "delivered")
 

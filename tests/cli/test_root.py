@@ -1,0 +1,62 @@
+"""
+The command line inside one process: what a bare installation says, and what is imported.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cobranza_sdk.cli import _demo
+from cobranza_sdk.cli._root import run
+from cobranza_sdk.loading import Plugins
+
+
+def test_a_bare_installation_names_the_extra_that_brings_the_demo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    ``pip install cobranza-sdk`` has no packs and no emulators: the demo says what brings them.
+    """
+    monkeypatch.setattr(_demo, "load_plugins", Plugins)
+
+    code = run(["demo", "--dir", str(tmp_path / "demo")])
+
+    assert code == 1
+    told = capsys.readouterr().err
+    assert "country packs, an ERP reader, channels with emulators" in told
+    assert "pip install 'cobranza-sdk[demo]'" in told
+    assert not (tmp_path / "demo").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unused"),
+    [
+        (["--help"], ["sqlalchemy", "httpx", "babel", "holidays", "rich", "structlog", "starlette", "phonenumbers"]),
+        (["plugins", "--json"], ["sqlalchemy", "httpx", "babel", "holidays", "starlette", "uvicorn", "matplotlib"]),
+        (
+            ["decide", "--country", "PE", "--at", "2026-08-05T10:00:00-05:00", "--channel", "sms"],
+            ["sqlalchemy", "httpx", "babel", "starlette", "uvicorn", "matplotlib", "alembic"],
+        ),
+    ],
+    ids=["help", "plugins", "decide"],
+)
+def test_a_command_imports_only_what_it_uses(arguments: list[str], unused: list[str], tmp_path: Path) -> None:
+    """
+    Start cost: no database, no HTTP client and no web server for a question that needs none.
+    """
+    script = (
+        "import json, sys\n"
+        "from cobranza_sdk.cli._root import run\n"
+        f"code = run({arguments!r})\n"
+        f"print(json.dumps([code, [name for name in {unused!r} if name in sys.modules]]), file=sys.stderr)\n"
+    )
+    done = subprocess.run(  # noqa: S603  # our own interpreter
+        [sys.executable, "-c", script], cwd=tmp_path, check=True, capture_output=True, text=True, timeout=60
+    )
+
+    assert json.loads(done.stderr.splitlines()[-1]) == [0, []]
