@@ -210,7 +210,7 @@ def test_one_more_policy_never_allows_more(packs: Any, first: list[Any], more: A
         lambda _: iter([]),
         lambda _: (one for one in [finding("allow")]),
     ],
-    ids=repr,
+    ids=lambda answer: "a function" if callable(answer) else repr(answer),
 )
 def test_a_policy_that_fails_or_returns_junk_denies(packs: Any, office: Any, answer: Any) -> None:
     """
@@ -351,11 +351,13 @@ def test_several_zones_permit_only_when_all_do(packs: Any) -> None:
     rule = packs.rule("xx.window", "window", hours='{ mon-sun = "07:00-22:00" }', holidays='"open"')
     decider = Decider([packs.pack(rule, zones=zones)])
 
+    night = decider.decide(packs.contact("2026-05-12T05:00-06:00"))
     east = decider.decide(packs.contact("2026-05-12T07:00-06:00"))
     both = decider.decide(packs.contact("2026-05-12T08:00-06:00"))
     west = decider.decide(packs.contact("2026-05-12T22:30-06:00", region="XX-BCN"))
     given = decider.decide(packs.contact("2026-05-12T07:00-06:00", timezones=("America/Mexico_City",)))
 
+    assert night.findings[0].not_before == datetime.fromisoformat("2026-05-12T08:00-06:00")
     assert (east.verdict, east.not_before) == (Verdict.DEFER, datetime.fromisoformat("2026-05-12T08:00-06:00"))
     assert (both.verdict, both.not_after) == (Verdict.ALLOW, datetime.fromisoformat("2026-05-12T22:00-06:00"))
     assert west.verdict is Verdict.ALLOW
