@@ -5,7 +5,7 @@ Dispatch: lease → facts → judge → render → claim → transmit → settle
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -25,7 +25,6 @@ from cobranza_sdk.spec import (
     Disposition,
     OutboundMessage,
     ProviderError,
-    Transmitted,
     require_supported,
 )
 from cobranza_sdk.store import Claimed, Facts, Prepared, Settlement, Unsent
@@ -170,8 +169,40 @@ class Dispatcher:
             declined = await anyio.to_thread.run_sync(attempts.decline, await self._with_fallback(unsent, facts))
             self._counts.update(str(item.state) for item in declined)
             self._reasons.update((str(item.state), item.reason) for item in declined)
-        if ready:
-            await self._send(ready)
+        for wave in self._waves(ready):
+            await self._send(await self._without_paused(wave))
+
+    def _waves(self, ready: Sequence[_Ready]) -> Iterator[list[_Ready]]:
+        """
+        Cut a batch into what can leave at once: only that may be ``sending``, since a crash makes it ``unknown``.
+        """
+        by_account: dict[str, list[_Ready]] = {}
+        for item in ready:
+            by_account.setdefault(item.account.name, []).append(item)
+        size = self._place.concurrency
+        for start in range(0, max(map(len, by_account.values()), default=0), size):
+            yield [item for items in by_account.values() for item in items[start : start + size]]
+
+    async def _without_paused(self, wave: Sequence[_Ready]) -> list[_Ready]:
+        """
+        Give back what would go to an account that turned out to be broken.
+        """
+        going = [item for item in wave if item.facts.attempt.channel not in self._paused]
+        held = [
+            Unsent(
+                attempt_id=item.prepared.attempt_id,
+                token=item.prepared.token,
+                state=AttemptState.PLANNED,
+                reason="account_paused",
+                due_at=self._place.clock.now(),
+            )
+            for item in wave
+            if item.facts.attempt.channel in self._paused
+        ]
+        if held:
+            declined = await anyio.to_thread.run_sync(self._desk.store.attempts.decline, held)
+            self._counts["released"] += len(declined)
+        return going
 
     # -- judging and rendering -------------------------------------------------------------------------------------
 
@@ -326,6 +357,8 @@ class Dispatcher:
     # -- claiming and sending --------------------------------------------------------------------------------------
 
     async def _send(self, ready: Sequence[_Ready]) -> None:
+        if not ready:
+            return
         attempts = self._desk.store.attempts
         known = {item.prepared.attempt_id: item for item in ready}
         sending_for = timedelta(seconds=self._place.deadline_s)
@@ -340,20 +373,15 @@ class Dispatcher:
             self._counts["released"] += len(ready) - len(claimed)
         crashpoint("after_claim")
         answers: dict[str, Accepted | ProviderError] = {}
-        limiters = {item.account.name: anyio.CapacityLimiter(self._place.concurrency) for item in ready}
 
         async def transmit(claim: Claimed) -> None:
             item = known[claim.attempt_id]
-            async with limiters[item.account.name]:
-                if item.account.provider.capabilities.channel in self._paused:
-                    answers[claim.attempt_id] = ProviderError("config", Disposition.RETRY, Transmitted.NO)
-                    return
-                message = evolve(item.message, not_after=claim.decision.not_after)
-                answer = await send_guarded(item.account.provider, message, self._place.deadline_s)
-                crashpoint("after_transmission")
-                answers[claim.attempt_id] = answer
-                if isinstance(answer, ProviderError) and answer.category in _ACCOUNT_BROKEN:
-                    self._paused.add(item.account.provider.capabilities.channel)
+            message = evolve(item.message, not_after=claim.decision.not_after)
+            answer = await send_guarded(item.account.provider, message, self._place.deadline_s)
+            crashpoint("after_transmission")
+            answers[claim.attempt_id] = answer
+            if isinstance(answer, ProviderError) and answer.category in _ACCOUNT_BROKEN:
+                self._paused.add(item.account.provider.capabilities.channel)
 
         async with anyio.create_task_group() as group:
             for claim in claimed:
