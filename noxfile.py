@@ -222,8 +222,10 @@ def faults_of(path: Path, dist: Path) -> list[str]:
     with tarfile.open(dist / f"{stem}.tar.gz") as sdist:
         packed = {name.removeprefix(f"{stem}/") for name in sdist.getnames()}
 
-    sources = {file for file in (path / "src").rglob("*") if file.is_file() and "__pycache__" not in file.parts}
-    modules = {file.relative_to(path / "src").as_posix() for file in sources}
+    files = (file.relative_to(path / "src") for file in (path / "src").rglob("*") if file.is_file())
+    modules = {
+        file.as_posix() for file in files if not any(part[0] == "." or part == "__pycache__" for part in file.parts)
+    }
     packages = [file.parent.name for file in (path / "src").glob("*/__init__.py")]
     info = f"{stem}.dist-info"
     wanted = {*modules, *(f"{package}/py.typed" for package in packages), f"{info}/licenses/LICENSE"}

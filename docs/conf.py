@@ -6,6 +6,7 @@ import re
 from importlib.metadata import version as version_of
 
 from docutils.nodes import Element, Text
+from pygments.lexers import TextLexer
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -71,5 +72,6 @@ def setup(app: Sphinx) -> None:
     """
     Connect what stands above.
     """
+    app.add_lexer("csv", TextLexer)
     app.connect("source-read", drop_empty_toctrees)
     app.connect("missing-reference", find_public_name)
