@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
+import anyio
 from attrs import frozen
 
 from cobranza_sdk import Accepted, Channel, ChannelCapabilities, Cobranza, OutboundMessage
@@ -36,6 +37,8 @@ class Journal(Channel):
         handle = os.open(os.environ["JOURNAL"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         os.write(handle, f"{message.attempt_id}\n".encode())
         os.close(handle)
+        # The provider has it, its answer is under way: the instant at which a crash hurts most.
+        await anyio.sleep(float(os.environ.get("ANSWER_TAKES_S", "0")))
         return Accepted(provider_message_id=f"J-{message.attempt_id}")
 
 

@@ -26,7 +26,7 @@ from cobranza_sdk.store._schema import attempts as table
 from cobranza_sdk.store._schema import contact_events
 from cobranza_sdk.strategy import Due, Step
 
-PERSONS, EACH, WORKERS, CAP = 200, 12, 8, 3
+PERSONS, EACH, WORKERS, CAP, BATCH = 200, 12, 8, 3, 50
 NOW = datetime(2026, 8, 5, 15, 0, tzinfo=UTC)
 PACK = """
 format = 1
@@ -159,9 +159,10 @@ def test_law_2_a_06_eight_workers_make_exactly_the_permitted_contacts(crowd: Hou
         start.wait()
         made = 0
         while mine:
-            facts = crowd.attempts.facts(mine)
+            batch, mine = mine[:BATCH], mine[BATCH:]
+            facts = crowd.attempts.facts(batch)
             made += len(crowd.attempts.claim(crowd.prepared(list(facts.values())), crowd.judge, timedelta(seconds=30)))
-            mine = crowd.lease_again(mine)
+            mine += crowd.lease_again(batch)
         return made
 
     with ThreadPoolExecutor(WORKERS) as pool:

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -135,7 +137,8 @@ def demo_command(options: Options, directory: Path) -> None:
         return
     _show(summary)
     click.echo(f"report: {pages[0]}")
-    click.echo(f"go on: cd {directory}, then `cobranza attempts`, `cobranza events`, `cobranza packs show PE`")
+    program = sys.argv[0] if os.sep in sys.argv[0] else "cobranza"
+    click.echo(f"go on there with: {program} attempts --config {directory}/cobranza.toml (or events, report, decide)")
 
 
 def _silent(_text: str) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, StatementError
 
 from cobranza_sdk.model import CobranzaError
 
-_BUSY_MS = 10_000
+_BUSY_MS = 30_000
 #: Execution option with which a reading connection opts out of BEGIN IMMEDIATE.
 _READS = "cobranza_reads"
 #: What a database refuses; the driver's own errors come bare from a connection that is being opened.
