@@ -444,8 +444,9 @@ class Attempts:
         compiled rules, reserve the contact, record the ``allow``, set ``sending``.
 
         Where the facts changed since the text was rendered, the attempt goes back to ``planned``. Where the rules no
-        longer allow, it is deferred or suppressed. Of one person at most one attempt is being sent: another waits. No
-        plugin code, no network and no file is touched in here.
+        longer allow, it is deferred or suppressed. A lease that ran out claims nothing: another attempt for the same
+        person may have been leased since, and of one person at most one is being sent. No plugin code, no network and
+        no file is touched in here.
         """
         granted: list[Claimed] = []
         with writing(self._scope.engine) as connection:
@@ -453,13 +454,15 @@ class Attempts:
             record = Recorder(self._scope, _ENGINE)
             known = {item.attempt_id: item for item in prepared}
             self._lock_persons(connection, list(known))
-            served = self._being_sent_to(connection, list(known))
+            served: set[str] = set()
             for attempt_id, facts in read_facts(connection, self._scope, list(known), now).items():
                 item = known[attempt_id]
                 row = facts.attempt
                 if row.state != AttemptState.LEASED or row.token != item.token:
                     continue
-                # One attempt per person at once: in a batch, a second would be judged by a history that lacks the first.
+                if row.lease_until is not None and row.lease_until < now:
+                    continue
+                # One attempt per person and batch: a second one would be judged by a history that lacks the first.
                 if row.person_id in served or facts.fingerprint != item.fingerprint:
                     self._move(connection, item.attempt_id, item.token, state=AttemptState.PLANNED, due_at=now)
                     continue
@@ -485,17 +488,6 @@ class Attempts:
             .order_by(person_guard.c.person_id)
             .with_for_update()
         ).all()
-
-    @staticmethod
-    def _being_sent_to(connection: Connection, attempt_ids: Sequence[str]) -> set[str]:
-        """
-        Persons of these attempts to whom something is being sent: a lease that ran out may have let two through.
-        """
-        wanted = select(attempts.c.person_id).where(attempts.c.id.in_(attempt_ids))
-        statement = select(attempts.c.person_id).where(
-            attempts.c.person_id.in_(wanted), attempts.c.state == AttemptState.SENDING
-        )
-        return set(connection.scalars(statement))
 
     def _record_decision(
         self, connection: Connection, record: Recorder, row: Row[Any], decision: Decision, fingerprint: str

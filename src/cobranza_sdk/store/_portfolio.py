@@ -735,4 +735,5 @@ def write_consent(
         "consent.granted" if consent.granted else "consent.withdrawn",
         {"person": person_id, "debtor": debtor_id},
         {"channel": consent.channel, "source": consent.source},
+        creditor_id=scope.creditor_id,
     )
