@@ -97,6 +97,26 @@ def test_threads_share_ids_without_a_twin() -> None:
     assert all(mine == sorted(mine) for mine in made)
 
 
+def test_a_second_thread_waits_for_the_first() -> None:
+    """
+    Law 2: interrupted between reading and writing the last id, two threads would count from the same one.
+    """
+    made: list[str] = []
+    second = threading.Thread(target=lambda: made.append(ids.new()))
+
+    def interrupted(_: int) -> int:
+        if second.ident is None:
+            second.start()
+            second.join(timeout=0.05)
+        return 7
+
+    ids = TimeIds(FixedClock(NOON), interrupted)
+    first = ids.new()
+    second.join()
+
+    assert made[0] > first
+
+
 def test_two_processes_do_not_meet() -> None:
     """
     Without a chance of their own, two workers of one millisecond would make the same id.
