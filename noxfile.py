@@ -74,7 +74,7 @@ for _version in PYTHONS:
 @nox.session
 def proof(session: nox.Session) -> None:
     """
-    Make the long runs (full seeds, kills, fuzzing), which write their results to docs/proof.md.
+    Make the long runs (full seeds, kills, fuzzing), which write their results to docs/reference/proof.md.
     """
     runs = HERE / "tests" / "proof" / "run.py"
     if not runs.exists():

@@ -17,7 +17,6 @@ payment = Payment(
 )
 
 with Cobranza(settings, engine=engine) as cobranza:
-    cobranza.portfolio.put()  # brings the schema up to date before a transaction is open
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE IF NOT EXISTS my_orders (id TEXT PRIMARY KEY, paid INTEGER)"))
         connection.execute(text("INSERT INTO my_orders VALUES ('F001-1001', 1)"))

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from cobranza_sdk.engine import Desk, DispatchReport, InboxDesk, SyncReport, Workplace
     from cobranza_sdk.loading import Accounts
     from cobranza_sdk.report import Report
-    from cobranza_sdk.store import CreditorStore, PutResult, Store, TenantStore
+    from cobranza_sdk.store import Consents, ContactPoints, CreditorStore, Holds, PutResult, Store, TenantStore
     from cobranza_sdk.strategy import Strategy
     from cobranza_sdk.templates import Catalogue
 
@@ -101,6 +101,8 @@ class Cobranza:
         if self.settings.live and self.clock.fixed:
             msg = "live: found true with a fixed clock, expected false: a fixed clock never sends live"
             raise ConfigurationError([msg])
+        if engine is not None:
+            self._open_store()  # before the host opens a transaction that we may be asked to join
 
     @classmethod
     def from_config(cls, path: Path | str = "cobranza.toml", *, at: datetime | None = None) -> Self:
@@ -214,7 +216,7 @@ class Cobranza:
 
     def missing_templates(self) -> list[str]:
         """
-        Steps without a template in a language that their creditor's country needs, a sentence each.
+        What steps lack in Spanish, a sentence each: their own template, or the one that discloses nothing.
         """
         from cobranza_sdk.templates import TemplateError
 
@@ -224,6 +226,7 @@ class Cobranza:
                 for channel in step.channels:
                     try:
                         self._catalogue.find(step.template, channel=channel, locale="es")
+                        self._catalogue.undisclosed(channel=channel, locale="es")
                     except TemplateError as error:
                         missing.append(f"strategies.{name}: step {step.id}: {error}")
         return missing
@@ -287,11 +290,21 @@ class Cobranza:
         return (*self.plugins.failures, *self.accounts.failures)
 
     def _logger(self, name: str) -> Any:
+        """
+        A logger of the standard library's tree, ``cobranza``: a host that configures nothing sees warnings only.
+        """
         import structlog
 
         # Its INFO lines quote whole addresses, and some vendors want personal data in a query.
         logging.getLogger("httpx").setLevel(logging.WARNING)
-        return structlog.get_logger("cobranza").bind(account=name)
+        return structlog.wrap_logger(
+            logging.getLogger("cobranza"),
+            processors=[
+                structlog.stdlib.filter_by_level,
+                structlog.processors.KeyValueRenderer(key_order=["event"], drop_missing=True),
+            ],
+            wrapper_class=structlog.stdlib.BoundLogger,
+        ).bind(account=name)
 
     @property
     def tenant(self) -> TenantStore:
@@ -301,16 +314,18 @@ class Cobranza:
         Raises:
             StoreError: The store cannot be opened.
         """
+        return self._open_store().tenant(self.settings.tenant)
+
+    def _open_store(self) -> Store:
         from cobranza_sdk.store import Store, prepare_engine
 
         if self._store is None:
             if self._engine is not None:
                 self._store = Store(prepare_engine(self._engine), clock=self.clock, ids=self._ids)
             else:
-                self._store = Store.open(
-                    self.settings.store.url, clock=self.clock, ids=self._ids, base=self.settings.base
-                )
-        return self._store.tenant(self.settings.tenant)
+                url, base = self.settings.store.url, self.settings.base
+                self._store = Store.open(url, clock=self.clock, ids=self._ids, base=base)
+        return self._store
 
     def creditor_store(self) -> CreditorStore:
         """
@@ -431,9 +446,9 @@ class Cobranza:
         Raises:
             SyncError: An ERP cannot be read.
         """
-        return self._run(lambda: self.async_(progress=progress), "async_")
+        return self._run(lambda: self.a_sync(progress=progress), "a_sync")
 
-    async def async_(self, *, progress: Progress | None = None) -> list[SyncReport]:
+    async def a_sync(self, *, progress: Progress | None = None) -> list[SyncReport]:
         """
         See `sync`.
         """
@@ -578,21 +593,21 @@ class Cobranza:
         return _PortfolioHandle(self)
 
     @property
-    def consents(self) -> Any:
+    def consents(self) -> Consents:
         """
         ``grant(debtor_id, channel, source=, at=)`` and ``withdraw(…)``.
         """
         return self.creditor_store().consents
 
     @property
-    def contact_points(self) -> Any:
+    def contact_points(self) -> ContactPoints:
         """
         ``confirm(debtor_id, address, by=)`` and ``deny(…)``.
         """
         return self.creditor_store().contact_points
 
     @property
-    def holds(self) -> Any:
+    def holds(self) -> Holds:
         """
         ``place(debtor_id, reason, by=, until=)`` and ``lift(hold_id, by=)``.
         """

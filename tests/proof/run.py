@@ -1,7 +1,7 @@
 """
 The long runs: random kills, caps with several seeds, fuzzing. Run by ``nox -s proof``; resumable.
 
-Each finished run is kept in ``.proof.jsonl`` under the commit it belongs to and is not made again; ``docs/proof.md`` is
+Each finished run is kept in ``.proof.jsonl`` under its commit and is not made again; ``docs/reference/proof.md`` is
 written anew from what is kept for this commit.
 """
 
@@ -26,11 +26,29 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parents[2]
 KEPT = HERE / ".proof.jsonl"
-PAGE = HERE / "docs" / "proof.md"
+PAGE = HERE / "docs" / "reference" / "proof.md"
 CHILD = HERE / "tests" / "engine" / "crash_child.py"
 START = datetime.fromisoformat("2026-08-05T10:00:00-05:00")
 SEEDS = (1, 2, 3)
 KILLS, SENDS, CONCURRENCY = 20, 2000, 8
+
+
+_PAGE = """# Long runs
+
+What is too long for every change: `nox -s proof` makes these runs and writes this page. A `+` behind the commit means
+that the tree had changes of its own.
+
+Commit `{commit}`, Python {python}.
+
+{table}
+
+* **kills**: a worker on SQLite is killed with SIGKILL at random moments while its calls are under way; the emulated
+  provider's journal is compared with the store. Holds when nothing is lost, nothing is called twice, and what is
+  unknown is at most the calls in flight at each kill.
+* **caps**: 200 people, twelve attempts each, eight workers, a cap of three: exactly 600 contacts; with the facts read
+  before the lock the same run passes the cap.
+* **fuzz**: every property test with a seed of its own.
+"""
 
 
 def commit() -> str:
@@ -198,20 +216,8 @@ def write_page(of: str, found: dict[tuple[str, int], dict[str, Any]]) -> None:
         + " |"
         for (proof, seed), figures in sorted(found.items())
     ]
-    PAGE.write_text(
-        "# Long runs\n\n"
-        "What is too long for every change: `nox -s proof` makes these runs and writes this page. A `+` behind the commit\n"
-        "means that the tree had changes of its own.\n\n"
-        f"Commit `{of}`, Python {sys.version.split()[0]}.\n\n"
-        "| run | seed | result | figures |\n|---|---|---|---|\n" + "\n".join(rows) + "\n\n"
-        "* **kills**: a worker on SQLite is killed with SIGKILL at random moments while it sends; the emulated provider's\n"
-        "  journal is compared with the store. Holds when nothing is lost, nothing is called twice, and what is unknown is\n"
-        "  at most the calls in flight at each kill.\n"
-        "* **caps**: 200 people, twelve attempts each, eight workers, a cap of three: exactly 600 contacts; with the facts\n"
-        "  read before the lock the same run passes the cap.\n"
-        "* **fuzz**: every property test with a seed of its own.\n",
-        "utf-8",
-    )
+    table = ["| run | seed | result | figures |", "|---|---|---|---|", *rows]
+    PAGE.write_text(_PAGE.format(commit=of, python=sys.version.split()[0], table="\n".join(table)), "utf-8")
 
 
 def main() -> int:

@@ -12,13 +12,30 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cobranza_sdk.cli._output import print_json, print_table, settings_or_default
-from cobranza_sdk.cli._root import Options, command
+from cobranza_sdk.cli._root import Instant, Options, command
 from cobranza_sdk.model import COLLECTORS, CONSENTS, HOLDER_ROLES, SECTORS, STAGES
 
 if TYPE_CHECKING:
     from cobranza_sdk.compliance import Decider
 
+_CODE_LETTERS = 2
 _SINGLE = ("country", "region", "at", "channel", "stage", "recipient", "collector", "sector", "consent", "purpose")
+
+
+class Country(click.ParamType[str]):
+    """
+    An ISO 3166-1 code; small letters do as well.
+    """
+
+    name = "COUNTRY"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """
+        Read it, or say what is expected.
+        """
+        if len(value) != _CODE_LETTERS or not value.isascii() or not value.isalpha():
+            self.fail(f"found {value!r}, expected a code of two letters such as PE", param, ctx)
+        return value.upper()
 
 
 def make_decider(options: Options, *, platform: bool = False) -> Decider:
@@ -32,9 +49,9 @@ def make_decider(options: Options, *, platform: bool = False) -> Decider:
 
 
 @command("decide")
-@click.option("--country", help="ISO 3166-1 code of the debtor's place, for example PE.")
+@click.option("--country", type=Country(), help="ISO 3166-1 code of the debtor's place, for example PE.")
 @click.option("--region", help="ISO 3166-2 code, for example PE-LIM.")
-@click.option("--at", help="Instant, ISO 8601 with offset.")
+@click.option("--at", type=Instant(), help="Instant, ISO 8601 with offset.")
 @click.option("--channel", help="whatsapp, sms, email, call, letter, visit, in_app.")
 @click.option("--stage", type=click.Choice(STAGES))
 @click.option("--recipient", type=click.Choice(HOLDER_ROLES), help="Who holds the address. [default: unknown]")
@@ -69,13 +86,13 @@ def decide_command(options: Options, cases: Path | None, platform: bool, languag
     _decide_one(options, decider, given, language)
 
 
-def _decide_one(options: Options, decider: Decider, given: dict[str, str], language: str) -> None:
+def _decide_one(options: Options, decider: Decider, given: dict[str, Any], language: str) -> None:
     from cobranza_sdk.compliance import read_cases
 
     row = io.StringIO()
     writer = csv.DictWriter(row, fieldnames=[*_SINGLE, "contacts", "flags"])
     writer.writeheader()
-    writer.writerow(given)
+    writer.writerow({**given, "at": given["at"].isoformat()})
     (case,) = read_cases(row.getvalue().splitlines(), decider)
     decision = decider.decide(case.contact)
     if options.as_json:

@@ -17,7 +17,6 @@ import click
 from attrs import frozen
 
 from cobranza_sdk import __version__
-from cobranza_sdk.model import CobranzaError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -154,10 +153,6 @@ def run(arguments: Sequence[str]) -> int:
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx is not None else "cobranza"
         return _complain(error.format_message(), f"`{where} --help` shows how it is called", EXIT_USAGE)
-    except CobranzaError as error:
-        if debug:
-            traceback.print_exc()
-        return _complain(str(error), error.hint, EXIT_DOMAIN)
     except (KeyboardInterrupt, click.Abort):
         return EXIT_INTERRUPTED
     except BrokenPipeError:
@@ -165,8 +160,12 @@ def run(arguments: Sequence[str]) -> int:
             sys.stdout.close()
         return EXIT_OK
     except Exception as error:  # noqa: BLE001  # the last guard: one line, the traceback on request
+        from cobranza_sdk.model import CobranzaError
+
         if debug:
             traceback.print_exc()
+        if isinstance(error, CobranzaError):
+            return _complain(str(error), error.hint, EXIT_DOMAIN)
         return _complain(f"unexpected {type(error).__name__}", "run it again with --debug and report it", EXIT_DOMAIN)
     return result if isinstance(result, int) else EXIT_OK
 

@@ -65,12 +65,12 @@ def sandbox_command(options: Options, provider: str, port: int, webhook_url: str
 
 def _report_deliveries(sandbox: Any, *, reports: bool) -> None:
     """
-    Until interrupted, tell of each new message and report it as delivered.
+    Until interrupted, show each new message as its reader would see it, and report it as delivered.
     """
     told, never = 0, threading.Event()
     while not never.wait(_POLL_S):
         for message in sandbox.received[told:]:
             told += 1
-            click.echo(f"took {message.provider_message_id}", err=True)
+            click.echo(f"took {message.provider_message_id} to {message.to.value}:\n{message.text}\n", err=True)
             if reports:
                 sandbox.deliver(message.provider_message_id)

@@ -10,15 +10,17 @@ from cobranza_sdk.loading._errors import ConfigurationError, PluginError, Plugin
 
 if TYPE_CHECKING:
     from cobranza_sdk.loading._configured import Accounts, Configured, configure, webhook_address
+    from cobranza_sdk.loading._http import http_client
     from cobranza_sdk.loading._plugins import Plugin, Plugins, Provided, load_plugins
-    from cobranza_sdk.loading._services import FixedClock, Interlock, SystemClock, TimeIds, http_client
+    from cobranza_sdk.loading._services import FixedClock, Interlock, SystemClock, TimeIds
     from cobranza_sdk.loading._settings import Settings, read_settings, settings_from
     from cobranza_sdk.loading._structure import structure
 
 _HOME = {
     "_configured": ("Accounts", "Configured", "configure", "webhook_address"),
     "_plugins": ("Plugin", "Plugins", "Provided", "load_plugins"),
-    "_services": ("FixedClock", "Interlock", "SystemClock", "TimeIds", "http_client"),
+    "_http": ("http_client",),
+    "_services": ("FixedClock", "Interlock", "SystemClock", "TimeIds"),
     "_settings": ("Settings", "read_settings", "settings_from"),
     "_structure": ("structure",),
 }

@@ -1,5 +1,5 @@
 """
-The real services: system clock, ids, HTTP client with the interlock.
+The real services: system clock, ids, interlock.
 """
 
 from __future__ import annotations
@@ -10,15 +10,12 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-import httpx
-
 from cobranza_sdk.model import InvalidValueError
 from cobranza_sdk.spec import Clock, Egress, Ids, LiveInterlockError
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _TIME_CHARS = 10
 _RANDOM_CHARS = 16
-_TIMEOUT = httpx.Timeout(10.0, read=30.0)
 
 
 class SystemClock(Clock):
@@ -143,26 +140,3 @@ def _is_loopback(host: str) -> bool:
     except ValueError:
         return False
     return address.is_loopback and getattr(address, "ipv4_mapped", None) is None
-
-
-class _InterlockTransport(httpx.AsyncBaseTransport):
-    def __init__(self, inner: httpx.AsyncBaseTransport, egress: Egress) -> None:
-        self._inner = inner
-        self._egress = egress
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self._egress.require(request.url.raw_host.decode("ascii"))  # as connected to, not as shown
-        return await self._inner.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-
-def http_client(egress: Egress, *, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
-    """
-    Build the client that providers share: interlock built in, no redirects, no proxies from the environment.
-    """
-    inner = transport or httpx.AsyncHTTPTransport(retries=0, limits=httpx.Limits(max_connections=64))
-    return httpx.AsyncClient(
-        transport=_InterlockTransport(inner, egress), timeout=_TIMEOUT, follow_redirects=False, trust_env=False
-    )

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from cobranza_sdk.loading._services import FixedClock, Interlock, TimeIds, http_client
+from cobranza_sdk.loading import FixedClock, Interlock, TimeIds, http_client
 from cobranza_sdk.loading._structure import structure
 from cobranza_sdk.spec import Clock, Provider, Services
 
