@@ -349,13 +349,22 @@ class Cobranza:
 
     @cached_property
     def _catalogue(self) -> Catalogue:
+        """
+        The standard messages, then what plugins bring, then the operator's files: later ones win.
+        """
+        from importlib.resources import files as resources
+
         from cobranza_sdk.templates import Catalogue
+
+        def standard() -> str:
+            return (resources("cobranza_sdk.templates") / "standard.toml").read_text("utf-8")
 
         files = [
             TemplateCatalogue(name, self._read_file("templates.files", name), origin=name)
             for name in self.settings.templates.files
         ]
-        return Catalogue.parse([*self.plugins.items("templates"), *files])
+        own = TemplateCatalogue("standard", standard, origin="the standard messages")
+        return Catalogue.parse([own, *self.plugins.items("templates"), *files])
 
     @cached_property
     def _strategies(self) -> dict[str, Strategy]:
