@@ -260,6 +260,10 @@ def pay(world: Any) -> None:
     world.put(Payment(external_id="P-1", debtor_id="D-1", amount=Money(10000, "PEN"), paid_at=NOW))
 
 
+def pay_a_part(world: Any) -> None:
+    world.put(Payment(external_id="P-1", debtor_id="D-1", amount=Money(1, "PEN"), paid_at=NOW))
+
+
 def hold(world: Any) -> None:
     world.acme.holds.place("D-1", "dispute", by="ana")
 
@@ -289,7 +293,7 @@ def contact_elsewhere(world: Any) -> None:
         connection.exec_driver_sql("UPDATE contact_events SET person_id = ?", (person["person_id"],))
 
 
-@pytest.mark.parametrize("happens", [opt_out, pay, hold, stop, deny_number, sue, contact_elsewhere])
+@pytest.mark.parametrize("happens", [opt_out, pay, pay_a_part, hold, stop, deny_number, sue, contact_elsewhere])
 def test_what_happens_between_lease_and_claim_stops_the_claim(world: Any, happens: Callable[[Any], None]) -> None:
     """
     R-03, S-039, F86, F87, F91: a decision made earlier is only a plan; the facts are read again inside the claim.
