@@ -4,6 +4,8 @@ The HTTP client that providers share. Apart from the other services, so that wha
 
 from __future__ import annotations
 
+from http.cookiejar import DefaultCookiePolicy
+
 import httpx
 
 from cobranza_sdk.spec import Egress
@@ -26,9 +28,12 @@ class _InterlockTransport(httpx.AsyncBaseTransport):
 
 def http_client(egress: Egress, *, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
     """
-    Build the client that providers share: interlock built in, no redirects, no proxies from the environment.
+    Build the client that providers share: interlock built in, no redirects, no cookies, no proxies from the environment.
     """
     inner = transport or httpx.AsyncHTTPTransport(retries=0, limits=httpx.Limits(max_connections=64))
-    return httpx.AsyncClient(
+    client = httpx.AsyncClient(
         transport=_InterlockTransport(inner, egress), timeout=_TIMEOUT, follow_redirects=False, trust_env=False
     )
+    # Accounts share the client: a cookie that one vendor sets must not travel with another account's call.
+    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    return client

@@ -407,19 +407,19 @@ class CompliancePolicy(ABC):
         """
 
 
-class CompliancePack:
+class _NamedText:
     """
-    A country pack as data.
+    A TOML text with a name.
 
     Args:
-        name: Unique, for example ``pe``.
+        name: Unique among its kind.
         text: The TOML, or a function that reads it when it is first needed.
         origin: File or resource it came from, for messages.
     """
 
     __slots__ = ("_text", "name", "origin")
 
-    def __init__(self, name: str, text: str | Callable[[], str], *, origin: str = "<pack>") -> None:
+    def __init__(self, name: str, text: str | Callable[[], str], *, origin: str = "<text>") -> None:
         self.name = name
         self._text = text
         self.origin = origin
@@ -432,35 +432,23 @@ class CompliancePack:
         return self._text() if callable(self._text) else self._text
 
     def __repr__(self) -> str:
-        return f"CompliancePack({self.name!r}, origin={self.origin!r})"
+        return f"{type(self).__name__}({self.name!r}, origin={self.origin!r})"
 
 
-class TemplateCatalogue:
+class CompliancePack(_NamedText):
     """
-    Message templates as data.
-
-    Args:
-        name: Unique, for example ``latam``.
-        text: The TOML, or a function that reads it when it is first needed.
-        origin: File or resource it came from, for messages.
+    A country pack as data: its name (``pe``), its TOML or a function that reads it, and where it came from.
     """
 
-    __slots__ = ("_text", "name", "origin")
+    __slots__ = ()
 
-    def __init__(self, name: str, text: str | Callable[[], str], *, origin: str = "<catalogue>") -> None:
-        self.name = name
-        self._text = text
-        self.origin = origin
 
-    @property
-    def text(self) -> str:
-        """
-        The TOML; read now when a function was given.
-        """
-        return self._text() if callable(self._text) else self._text
+class TemplateCatalogue(_NamedText):
+    """
+    Message templates as data: a name, the TOML or a function that reads it, and where it came from.
+    """
 
-    def __repr__(self) -> str:
-        return f"TemplateCatalogue({self.name!r}, origin={self.origin!r})"
+    __slots__ = ()
 
 
 @frozen(kw_only=True)

@@ -646,7 +646,8 @@ class Attempts:
                         correlation=row.outreach_id,
                     )
                     continue
-                payload = {"channel": row.channel, "provider_message_id": item.provider_message_id}
+                # Some vendors' message ids hold the phone number: they stay out of the ledger.
+                payload = {"channel": row.channel}
                 if item.error is not None:
                     payload |= {"category": str(item.error.category), "code": item.error.vendor_code}
                 record(f"attempt.{item.state}", _subjects(row), payload, correlation=row.outreach_id)
