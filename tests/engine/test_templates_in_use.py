@@ -20,7 +20,7 @@ stage = ["administrative"]
 purpose = "reminder"
 tone = "cordial"
 discloses = true
-text = "{who} {{{{ creditor }}}}: {{{{ amount }}}}, {{{{ due_on }}}}. {{{{ how_to_pay }}}} {{{{ contact_line }}}} {{{{ opt_out_word }}}}"
+text = "{who} {{{{ creditor }}}}: {{{{ amount }}}}, {{{{ due_on }}}}, {{{{ contact_line }}}}"
 """
 
 

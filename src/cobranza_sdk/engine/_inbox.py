@@ -15,7 +15,7 @@ from cobranza_sdk.engine._replies import intent_of
 from cobranza_sdk.engine._workplace import Workplace
 from cobranza_sdk.model import CobranzaError, EventKind
 from cobranza_sdk.spec import Event, VerifiedEnvelope, WebhookRejectedError, WebhookRequest
-from cobranza_sdk.store import Entry, Outcome, StoreError
+from cobranza_sdk.store import Entry, StoreError
 
 _FROM_PEOPLE = {
     EventKind.INBOUND_MESSAGE: None,
@@ -120,26 +120,25 @@ class InboxDesk:
             self._place.logger.warning("event.quarantined", account=entry.endpoint, entry=entry.id)
             return "quarantined"
         entry = Entry(id=entry.id, endpoint=endpoint, event=entry.event, received_at=entry.received_at)
-        outcome = inbox.apply(entry, self._intent(entry))
-        self._follow(outcome)
-        return outcome.what
+        intent = self._intent(entry)
+        channel = self._place.accounts.channels[endpoint].provider.capabilities.channel
+        return inbox.apply(entry, intent, channel=channel, follow=self._follow(entry, intent)).what
 
-    def _follow(self, outcome: Outcome) -> None:
+    def _follow(self, entry: Entry, intent: str | None) -> tuple[str, str | None] | None:
         """
-        Go on with an outreach: by the next channel after a failure, with its own message after a confirmation.
+        How an outreach goes on: by the next channel after a failure, with its own message after a confirmation.
         """
-        desk = self._place.desks.get(outcome.creditor_id or "")
-        attempt_id = outcome.failed_attempt or outcome.confirmed_attempt
-        if desk is None or attempt_id is None:
-            return
-        facts = desk.store.attempts.facts([attempt_id])
-        if outcome.confirmed_attempt is not None:
-            item = facts[attempt_id]
-            desk.store.attempts.follow(attempt_id, item.attempt.channel, item.point_id)
-            return
-        way = next_ways(self._place, desk, list(facts.values())).get(attempt_id)
-        if way is not None:
-            desk.store.attempts.follow(attempt_id, *way)
+        if entry.event.kind is not EventKind.FAILED and intent != "holder_confirmed":
+            return None
+        concerned = self._place.tenant.inbox.concerned(entry)
+        desk = None if concerned is None else self._place.desks.get(concerned[1])
+        if concerned is None or desk is None:
+            return None
+        facts = desk.store.attempts.facts([concerned[0]])
+        if intent == "holder_confirmed":
+            item = facts[concerned[0]]
+            return item.attempt.channel, item.attempt.contact_point_id
+        return next_ways(self._place, desk, list(facts.values())).get(concerned[0])
 
     def _endpoint(self, entry: Entry) -> str | None:
         """

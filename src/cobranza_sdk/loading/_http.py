@@ -28,7 +28,7 @@ class _InterlockTransport(httpx.AsyncBaseTransport):
 
 def http_client(egress: Egress, *, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
     """
-    Build the client that providers share: interlock built in, no redirects, no cookies, no proxies from the environment.
+    Build the client that providers share: interlock built in; no redirects, no cookies, no proxies of the environment.
     """
     inner = transport or httpx.AsyncHTTPTransport(retries=0, limits=httpx.Limits(max_connections=64))
     client = httpx.AsyncClient(

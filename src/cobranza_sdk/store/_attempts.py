@@ -5,6 +5,7 @@ Attempts: planned, leased, claimed, settled. A change of state and the event tha
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -661,15 +662,23 @@ class Attempts:
             record.write(connection)
         return stale
 
-    def follow(self, attempt_id: str, channel: str, point_id: str | None) -> None:
+    def follow(
+        self, attempt_id: str, channel: str, point_id: str | None, *, connection: Connection | None = None
+    ) -> None:
         """
-        Add the attempt that follows one that failed late.
+        Add the attempt that follows one that failed late, or one that asked who the person is and was told.
+
+        Args:
+            attempt_id: Which went before.
+            channel: Channel of the new one.
+            point_id: Its contact point.
+            connection: The transaction that acts on the report, or None for one of our own.
         """
-        with writing(self._scope.engine) as connection:
+        with nullcontext(connection) if connection is not None else writing(self._scope.engine) as joined:
             record = Recorder(self._scope, _ENGINE)
-            row = self._rows(connection, [attempt_id])[attempt_id]
-            self._follow(connection, record, row, channel, point_id, self._scope.clock.now())
-            record.write(connection)
+            row = self._rows(joined, [attempt_id])[attempt_id]
+            self._follow(joined, record, row, channel, point_id, self._scope.clock.now())
+            record.write(joined)
 
     def _follow(
         self,

@@ -5,6 +5,7 @@ Opens the database and holds it to the promises: durable, one writer, no transac
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, StatementError
 from cobranza_sdk.model import CobranzaError
 
 _BUSY_MS = 30_000
+_WAL_PAUSE_MS = 20
 #: Execution option with which a reading connection opts out of BEGIN IMMEDIATE.
 _READS = "cobranza_reads"
 #: What a database refuses; the driver's own errors come bare from a connection that is being opened.
@@ -69,15 +71,31 @@ def prepare_engine(engine: Engine) -> Engine:
 def _on_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver opens no transactions of its own
     cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    _into_wal(cursor)
     for pragma in (
-        f"busy_timeout={_BUSY_MS}",
-        "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
         "trusted_schema=OFF",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _into_wal(cursor: Any) -> None:
+    """
+    Switch the file to WAL. While another process does the same, SQLite refuses at once: its busy timeout has no say here.
+    """
+    for _ in range(_BUSY_MS // _WAL_PAUSE_MS):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+        else:
+            return
+        threading.Event().wait(_WAL_PAUSE_MS / 1000)
+    cursor.execute("PRAGMA journal_mode=WAL")
 
 
 def _on_begin(connection: Connection) -> None:

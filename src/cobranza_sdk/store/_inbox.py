@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, insert, or_, select, update
 
 from cobranza_sdk.model import Address, AttemptState, Consent, EventKind, Money
 from cobranza_sdk.spec import Event, ProviderError
+from cobranza_sdk.store._attempts import Attempts
 from cobranza_sdk.store._database import insert_ignoring, reading, writing
 from cobranza_sdk.store._ledger import Recorder
 from cobranza_sdk.store._portfolio import write_consent
@@ -150,7 +151,27 @@ class Inbox:
             row = self._answered(connection, event, endpoint)
         return row is not None and row.discloses is False
 
-    def apply(self, entry: Entry, intent: str | None, *, channel: str | None = None) -> Outcome:
+    def concerned(self, entry: Entry) -> tuple[str, str] | None:
+        """
+        The attempt that an entry is about and its creditor, or None when there is none.
+        """
+        event = entry.event
+        with reading(self._scope.engine) as connection:
+            row = (
+                self._sent(connection, event.provider_message_id, event.attempt_id, entry.endpoint)
+                if event.kind in _RECEIPTS
+                else self._answered(connection, event, entry.endpoint)
+            )
+        return None if row is None else (row.id, row.creditor_id)
+
+    def apply(
+        self,
+        entry: Entry,
+        intent: str | None,
+        *,
+        channel: str | None = None,
+        follow: tuple[str, str | None] | None = None,
+    ) -> Outcome:
         """
         Act on one event, in one transaction that also marks it as done.
 
@@ -159,9 +180,15 @@ class Inbox:
             intent: Meaning of a message from a person: ``opt_out``, ``wrong_number``, ``holder_confirmed``, ``paid``,
                 ``dispute`` or ``other``; None for a receipt.
             channel: Channel that the entry's account serves; None takes it from what that account has sent.
+            follow: Channel and contact point of the attempt that follows, if the entry turns out to call for one.
         """
         event = entry.event
         with writing(self._scope.engine) as connection:
+            done = connection.scalar(
+                select(inbox.c.processed_at).where(self._scope.mine(inbox), inbox.c.id == entry.id)
+            )
+            if done is not None:  # another worker was faster
+                return Outcome(what="repeated")
             record = Recorder(self._scope, f"channel:{entry.endpoint}")
             if event.kind in _RECEIPTS:
                 outcome = self._receipt(connection, record, entry)
@@ -171,6 +198,9 @@ class Inbox:
                 record("provider.reported", {}, {"kind": str(event.kind), "reference": event.reference})
                 outcome = Outcome(what="noted")
             record.write(connection)
+            before = outcome.failed_attempt or outcome.confirmed_attempt
+            if before is not None and outcome.creditor_id is not None and follow is not None:
+                Attempts(self._creditor(outcome.creditor_id)).follow(before, *follow, connection=connection)
             waited = self._scope.clock.now() - entry.received_at
             if outcome.what != "parked":
                 self._mark(connection, entry, outcome.what)
@@ -338,6 +368,15 @@ class Inbox:
             return []
         return connection.execute(select(debtors).where(self._scope.mine(debtors), or_(*ways))).all()
 
+    def _creditor(self, creditor_id: str) -> CreditorScope:
+        return CreditorScope(
+            engine=self._scope.engine,
+            clock=self._scope.clock,
+            ids=self._scope.ids,
+            tenant_id=self._scope.tenant_id,
+            creditor_id=creditor_id,
+        )
+
     def _withdraw(
         self,
         connection: Connection,
@@ -348,15 +387,8 @@ class Inbox:
         channel: str,
         at: datetime,
     ) -> None:
-        scope = CreditorScope(
-            engine=self._scope.engine,
-            clock=self._scope.clock,
-            ids=self._scope.ids,
-            tenant_id=self._scope.tenant_id,
-            creditor_id=creditor_id,
-        )
         consent = Consent(channel=channel, granted=False, at=at, source="reply")
-        write_consent(connection, scope, person_id, consent, record, debtor_id)
+        write_consent(connection, self._creditor(creditor_id), person_id, consent, record, debtor_id)
 
     def _pause(
         self, connection: Connection, record: Recorder, debtor: Row[Any], reason: str, length: timedelta
