@@ -84,7 +84,7 @@ def _on_connect(connection: Any, _record: Any) -> None:
 
 def _into_wal(cursor: Any) -> None:
     """
-    Switch the file to WAL. While another process does the same, SQLite refuses at once: its busy timeout has no say here.
+    Switch the file to WAL. While another process does so, SQLite refuses at once: its busy timeout has no say here.
     """
     for _ in range(_BUSY_MS // _WAL_PAUSE_MS):
         try:
