@@ -526,10 +526,21 @@ class Cobranza:
         from cobranza_sdk.engine import Dispatcher, DispatchReport
 
         report = DispatchReport()
-        await anyio.to_thread.run_sync(self.inbox.process)
+        await anyio.to_thread.run_sync(self._make_ready)
         for desk in self._my_desks():
-            report = report.plus(await Dispatcher(self.place, desk).run(limit=limit, progress=progress))
+            dispatcher = Dispatcher(self.place, desk)
+            report = report.plus(await dispatcher.run(limit=limit, progress=progress, hear=self.inbox.process_all))
         return report
+
+    def _make_ready(self) -> None:
+        """
+        Hear what people and vendors told, and free the persons whom a lost worker of any creditor holds.
+        """
+        from cobranza_sdk.engine import LOST_AFTER
+
+        self.inbox.process_all()
+        for desk in self.place.desks.values():
+            desk.store.attempts.recover(LOST_AFTER)
 
     def dispatch_preview(self) -> list[dict[str, Any]]:
         """

@@ -84,7 +84,7 @@ def problems_of(make: Callable[[], object]) -> tuple[str, ...]:
         ({"plugins": {"allow": CANARY}}, "plugins.allow: found text, expected a list"),
         ({"strategies": {"a": 5}}, "strategies.a: found a whole number, expected text"),
         ({"strategies": CANARY}, "strategies: found text, expected a table"),
-        ({"only_to": [CANARY]}, "only_to: found without live = true, expected both or neither"),
+        ({"only_to": [CANARY]}, "only_to: found with live = false, expected it beside live = true only"),
         ({"only_to": CANARY, "live": True}, "only_to: found text, expected a list"),
         ({"runer": {}}, "runer: unknown key, did you mean runner?"),
         ({"runner": {"bach": 1}}, "runner.bach: unknown key, did you mean batch?"),

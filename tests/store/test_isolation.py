@@ -113,6 +113,7 @@ TENANT: dict[str, Try] = {
     "inbox.was_identity": lambda two: two.tenant.inbox.was_identity(
         two.world.says("x", reply_to="M-1", phone=two.phone), "sms"
     ),
+    "inbox.postpone": lambda two: two.tenant.inbox.postpone(two.entry) == "x",
     "inbox.concerned": lambda two: two.tenant.inbox.concerned(two.entry),
     "inbox.apply": lambda two: (
         {two.tenant.inbox.apply(two.entry, intent).what for intent in (None, "opt_out")} - {"parked"}

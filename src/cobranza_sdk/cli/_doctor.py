@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cobranza_sdk.cli._output import open_application, print_json, print_table
 from cobranza_sdk.cli._root import EXIT_DOMAIN, EXIT_OK, Options, command
+from cobranza_sdk.loading import ConfigurationError, PluginFailure
 from cobranza_sdk.model import CobranzaError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def doctor_command(options: Options) -> int:
     """
     with open_application(options) as cobranza:
         checks = _checks(cobranza)
-        failures = [failure.to_dict() for failure in cobranza.failures]
+        failures = [failure.to_dict() for failure in _failures(cobranza)]
     ok = not failures and all(check["ok"] for check in checks)
     if options.as_json:
         print_json({"ok": ok, "checks": checks, "failures": failures})
@@ -36,6 +37,16 @@ def doctor_command(options: Options) -> int:
     return EXIT_OK if ok else EXIT_DOMAIN
 
 
+def _failures(cobranza: Cobranza) -> tuple[PluginFailure, ...]:
+    """
+    What failed to load or to be built; where no account can be built, the checks say why.
+    """
+    try:
+        return cobranza.failures
+    except ConfigurationError:
+        return cobranza.plugins.failures
+
+
 def _checks(cobranza: Cobranza) -> list[dict[str, Any]]:
     checks = [
         _check("packs", lambda: ", ".join(f"{pack.label} ({pack.status})" for pack in cobranza.decider.packs)),
@@ -43,6 +54,9 @@ def _checks(cobranza: Cobranza) -> list[dict[str, Any]]:
         _check("strategies and templates", lambda: _templates(cobranza)),
         _check("live", lambda: "real hosts are reached" if cobranza.settings.live else "loopback only"),
     ]
+    accounts = _check("accounts", lambda: f"{len(cobranza.accounts.channels) + len(cobranza.accounts.erps)} are ready")
+    if not accounts["ok"]:
+        return [*checks, accounts]
     answers = cobranza.check()
     return checks + [{"name": name, **answer} for name, answer in answers.items()]
 

@@ -43,7 +43,7 @@ def init_command(options: Options, directory: Path) -> None:
         "receivables.csv": scaffold("receivables.csv"),
         ".gitignore": "secrets/\n*.db\n*.db-wal\n*.db-shm\n",
     }
-    there = [name for name in texts if (directory / name).exists()]
+    there = [name for name in (*texts, "secrets") if (directory / name).exists()]
     if there:
         msg = f"{directory} already holds {', '.join(there)}: nothing was written"
         raise CobranzaError(msg, hint="choose an empty directory")

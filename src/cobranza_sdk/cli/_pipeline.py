@@ -71,6 +71,15 @@ def _dispatch(cobranza: Cobranza, options: Options, limit: int | None) -> dict[s
     return {"counts": dict(report.counts), "reasons": reasons, "stopped": report.stopped}
 
 
+def _told_failures(cobranza: Cobranza) -> bool:
+    """
+    Tell of accounts that could not be built: what waits for them stays deferred. Returns whether there are any.
+    """
+    for failure in cobranza.accounts.failures:
+        click.echo(f"error: {failure.subject}: {failure.cause} (hint: {failure.hint})", err=True)
+    return bool(cobranza.accounts.failures)
+
+
 def _show_dispatch(answer: dict[str, Any]) -> None:
     print_table("Dispatched", ("attempts", "count"), sorted(answer["counts"].items()))
     if answer["reasons"]:
@@ -134,7 +143,7 @@ def dispatch_command(options: Options, at: datetime | None, dry_run: bool, limit
             print_json({"dispatch": answer})
         else:
             _show_dispatch(answer)
-        return EXIT_DOMAIN if answer["stopped"] else EXIT_OK
+        return EXIT_DOMAIN if _told_failures(cobranza) or answer["stopped"] else EXIT_OK
 
 
 def _show_preview(options: Options, lines: list[dict[str, Any]]) -> None:
@@ -170,4 +179,4 @@ def run_command(options: Options, at: datetime | None, dry_run: bool) -> int:  #
             _show_sync(cobranza, lines)
             click.echo(f"{made} outreaches planned")
             _show_dispatch(answer)
-        return EXIT_DOMAIN if answer["stopped"] else EXIT_OK
+        return EXIT_DOMAIN if _told_failures(cobranza) or answer["stopped"] else EXIT_OK

@@ -148,6 +148,7 @@ def run(arguments: Sequence[str]) -> int:
     Run one command line and return its exit code: 0, 1 for a refusal of the domain, 2 for a mistake in the call.
     """
     debug = "--debug" in arguments
+    arguments = arguments or ["--help"]
     try:
         result = _root.main(args=list(arguments), prog_name="cobranza", standalone_mode=False)
     except click.UsageError as error:

@@ -25,15 +25,16 @@ from cobranza_sdk.spec import (
     Disposition,
     OutboundMessage,
     ProviderError,
+    Transmitted,
     require_supported,
 )
 from cobranza_sdk.store import Claimed, Facts, Prepared, Settlement, Unsent
 from cobranza_sdk.strategy import Step
 from cobranza_sdk.templates import Rendered, TemplateError, Variables, render
 
-_LEASE = timedelta(minutes=5)
-#: How much longer than its deadline a call may look alive before it counts as lost.
-_SLACK = timedelta(seconds=60)
+_LEASE = timedelta(minutes=15)
+#: How long after its deadline a call counts as lost.
+LOST_AFTER = timedelta(seconds=60)
 _HOLD_AGAIN = timedelta(hours=24)
 _FIX_AGAIN = timedelta(hours=1)
 _BACKOFF = timedelta(minutes=5)
@@ -105,16 +106,28 @@ class Dispatcher:
         self._counts: Counter[str] = Counter()
         self._reasons: Counter[tuple[str, str]] = Counter()
 
-    async def run(self, *, limit: int | None = None, progress: Progress | None = None) -> DispatchReport:
+    async def run(
+        self,
+        *,
+        limit: int | None = None,
+        progress: Progress | None = None,
+        hear: Callable[[], None] = lambda: None,
+    ) -> DispatchReport:
         """
         Work until nothing is due, *limit* attempts were handled, or everything is stopped.
+
+        Args:
+            limit: Most attempts to handle.
+            progress: Told how many were handled.
+            hear: Called before each batch, to act on what people answered meanwhile.
         """
         attempts = self._desk.store.attempts
         handled = 0
-        lost = await anyio.to_thread.run_sync(attempts.recover, _SLACK)
+        lost = await anyio.to_thread.run_sync(attempts.recover, LOST_AFTER)
         if lost:
             self._counts["unknown"] += lost
         while limit is None or handled < limit:
+            await anyio.to_thread.run_sync(hear)
             if (reason := await anyio.to_thread.run_sync(self._place.tenant.switch.reason)) is not None:
                 return self._report(stopped=reason)
             size = self._place.batch if limit is None else min(self._place.batch, limit - handled)
@@ -279,13 +292,19 @@ class Dispatcher:
                 facts.hold_until or now + _HOLD_AGAIN,
             ),
             (facts.judicial, AttemptState.SUPPRESSED, "judicial", None),
+            (
+                account is None and row.channel in place.accounts.broken_channels,
+                AttemptState.DEFERRED,
+                "account_failed",
+                now + _FIX_AGAIN,
+            ),
             (account is None, AttemptState.SUPPRESSED, "no_account", None),
             (account is not None and not place.can_reach(account, facts), AttemptState.SUPPRESSED, "no_address", None),
             (
                 place.only_to is not None and address not in place.only_to,
-                AttemptState.SUPPRESSED,
+                AttemptState.DEFERRED,
                 "not_in_only_to",
-                None,
+                now + _HOLD_AGAIN,
             ),
         )
         return next(((state, reason, due_at) for holds, state, reason, due_at in barriers if holds), None)
@@ -375,13 +394,7 @@ class Dispatcher:
         answers: dict[str, Accepted | ProviderError] = {}
 
         async def transmit(claim: Claimed) -> None:
-            item = known[claim.attempt_id]
-            message = evolve(item.message, not_after=claim.decision.not_after)
-            answer = await send_guarded(item.account.provider, message, self._place.deadline_s)
-            crashpoint("after_transmission")
-            answers[claim.attempt_id] = answer
-            if isinstance(answer, ProviderError) and answer.category in _ACCOUNT_BROKEN:
-                self._paused.add(item.account.provider.capabilities.channel)
+            answers[claim.attempt_id] = await self._transmit(known[claim.attempt_id], claim)
 
         async with anyio.create_task_group() as group:
             for claim in claimed:
@@ -403,6 +416,17 @@ class Dispatcher:
                     code=settlement.error.vendor_code,
                     state=str(settlement.state),
                 )
+
+    async def _transmit(self, item: _Ready, claim: Claimed) -> Accepted | ProviderError:
+        ends = claim.decision.not_after
+        if ends is not None and self._place.clock.now() >= ends:  # R-22: looked at again right before the call
+            return ProviderError(Category.VALIDATION, Disposition.RETRY, Transmitted.NO)
+        message = evolve(item.message, not_after=ends)
+        answer = await send_guarded(item.account.provider, message, self._place.deadline_s)
+        crashpoint("after_transmission")
+        if isinstance(answer, ProviderError) and answer.category in _ACCOUNT_BROKEN:
+            self._paused.add(item.account.provider.capabilities.channel)
+        return answer
 
     def _judge_again(self, item: _Ready, facts: Facts, now: datetime) -> Decision:
         """

@@ -4,6 +4,7 @@ The guard around plugin code: a deadline on every call, and no exception that ge
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
@@ -98,16 +99,26 @@ async def send_guarded(channel: Channel, message: OutboundMessage, deadline_s: f
     try:
         with anyio.fail_after(deadline_s):
             answer: object = await channel.send(message)
-    except ProviderError as error:
-        return error
-    except (LiveInterlockError, UnsupportedCapabilityError) as error:
-        return ProviderError(Category.CONFIG, Disposition.FIX_FIRST, Transmitted.NO, vendor_message=str(error))
-    except TimeoutError:
-        return ProviderError(Category.NETWORK, Disposition.NEVER, Transmitted.MAYBE)
-    except (KeyboardInterrupt, anyio.get_cancelled_exc_class()):
+    except KeyboardInterrupt:
         raise
-    except BaseException as error:  # noqa: BLE001  # law 8: what a plugin raises harms only its own attempt
-        return ProviderError.unrecognised(vendor_message=type(error).__name__)
-    if isinstance(answer, Accepted):
-        return answer
-    return ProviderError.unrecognised(vendor_message="send did not return Accepted")
+    except BaseException as error:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise  # we are being cancelled; otherwise the plugin raised it by itself
+        return _classed(error)
+    return answer if isinstance(answer, Accepted) else ProviderError.unrecognised(vendor_message="no Accepted")
+
+
+def _classed(error: BaseException) -> ProviderError:
+    """
+    What a failed call means. Law 8: what a plugin raises harms only its own attempt.
+    """
+    if isinstance(error, ProviderError):
+        return error
+    if isinstance(error, LiveInterlockError):
+        return ProviderError(Category.CONFIG, Disposition.FIX_FIRST, Transmitted.NO, vendor_message=str(error))
+    if isinstance(error, UnsupportedCapabilityError):
+        return ProviderError(Category.VALIDATION, Disposition.NEVER, Transmitted.NO, vendor_message=str(error))
+    if isinstance(error, TimeoutError):
+        return ProviderError(Category.NETWORK, Disposition.NEVER, Transmitted.MAYBE)
+    return ProviderError.unrecognised(vendor_message=type(error).__name__)

@@ -77,7 +77,9 @@ class InboxDesk:
             return self._refused(name, 403, error)
         try:
             events = self._parsed(provider, envelope)
-            stored = self._place.tenant.inbox.store(name, events, request.received_at)
+            stored = 0
+            for endpoint, group in self._by_account(name, request, events).items():
+                stored += self._place.tenant.inbox.store(endpoint, group, request.received_at)
             content_type, body = provider.acknowledge()
         except KeyboardInterrupt:
             raise
@@ -85,6 +87,31 @@ class InboxDesk:
             again = isinstance(error, (PluginLateError, StoreError))
             return self._refused(name, 503 if again else 400, error)
         return WebhookAnswer(status=200, content_type=content_type, body=body, stored=stored)
+
+    def _by_account(self, name: str, request: WebhookRequest, events: Sequence[Event]) -> dict[str, list[Event]]:
+        """
+        Sort events by the account they are about. Another account takes one only if its own secret proves the request.
+        """
+        here = self._place.accounts.channels[name].provider
+        found: dict[str, list[Event]] = {}
+        for event in events:
+            endpoint = name
+            if event.account != here.account:
+                for account in self._place.accounts.channels.values():
+                    same = type(account.provider) is type(here) and account.provider.account == event.account
+                    if same and self._proves(account.provider, request):
+                        endpoint = account.name
+            found.setdefault(endpoint, []).append(event)
+        return found
+
+    @staticmethod
+    def _proves(provider: Any, request: WebhookRequest) -> bool:
+        try:
+            return isinstance(call_in_thread(provider.verify, request), VerifiedEnvelope)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001  # whatever goes wrong proves nothing
+            return False
 
     def _parsed(self, provider: Any, envelope: object) -> Sequence[Event]:
         if not isinstance(envelope, VerifiedEnvelope):
@@ -108,9 +135,28 @@ class InboxDesk:
         """
         counts: dict[str, int] = {}
         for entry in self._place.tenant.inbox.pending(limit):
-            what = self._act(entry)
+            what = self._act_safely(entry)
             counts[what] = counts.get(what, 0) + 1
         return counts
+
+    def process_all(self) -> None:
+        """
+        Act on everything that is stored and can be acted on now.
+        """
+        while set(self.process()) - {"parked", "failing"}:
+            pass
+
+    def _act_safely(self, entry: Entry) -> str:
+        """
+        Act on one event; what cannot be acted on waits behind the others, and holds up nobody else.
+        """
+        try:
+            return self._act(entry)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001  # one poisonous event must not stop the others
+            self._place.logger.warning("event.failing", entry=entry.id, error=type(error).__name__)
+            return self._place.tenant.inbox.postpone(entry)
 
     def _act(self, entry: Entry) -> str:
         inbox = self._place.tenant.inbox
@@ -142,19 +188,10 @@ class InboxDesk:
 
     def _endpoint(self, entry: Entry) -> str | None:
         """
-        The configured account that the vendor's account id belongs to; None when none does: never guessed.
+        The configured account that the vendor's account id belongs to; None when it is not the one that was called.
         """
         here = self._place.accounts.channels.get(entry.endpoint)
-        if here is None:
-            return None
-        if here.provider.account == entry.event.account:
-            return entry.endpoint
-        same = [
-            account.name
-            for account in self._place.accounts.channels.values()
-            if type(account.provider) is type(here.provider) and account.provider.account == entry.event.account
-        ]
-        return same[0] if len(same) == 1 else None
+        return entry.endpoint if here is not None and here.provider.account == entry.event.account else None
 
     def _intent(self, entry: Entry) -> str | None:
         if entry.event.kind not in _FROM_PEOPLE or entry.event.raw.get("scope") == "marketing":

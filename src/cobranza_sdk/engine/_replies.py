@@ -9,7 +9,9 @@ import unicodedata
 
 _OPT_OUT = frozenset(
     """
-    baja|dar de baja|darme de baja|alto|stop|parar|pare|cancelar|cancelar suscripcion|no mas|no mas mensajes|salir|sair|
+    baja|dar de baja|darme de baja|alto|stop|parar|pare|cancelar|cancelar suscripcion|no mas|no mas mensajes|salir|
+    sair|quiero darme de baja|deme de baja|dame de baja|denme de baja|no me contacten|no me contacten mas|
+    dejen de escribirme|dejen de molestar|no quiero recibir mas mensajes|no quiero mas mensajes|no envien mas mensajes|
     desuscribir|desuscribirme|unsubscribe|no molestar|no me escriban|no me escriban mas|no escribir|descadastrar|
     remover|parem|nao quero mais|quero sair
     """.replace("\n", "")
@@ -39,9 +41,12 @@ _MARKS = re.compile(r"[^\w\s]|_", re.UNICODE)
 
 def normalised(text: str) -> str:
     """
-    Small letters without accents, punctuation or emoji, single blanks.
+    The first line in small letters, without accents, punctuation or emoji, with single blanks.
     """
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    # Invisible characters are dropped, and a signature below the first line is not read.
+    line = next((part for part in text.splitlines() if part.strip()), "")
+    kept = "".join(c for c in line if unicodedata.category(c) != "Cf")
+    plain = "".join(c for c in unicodedata.normalize("NFKD", kept.casefold()) if not unicodedata.combining(c))
     return " ".join(_MARKS.sub(" ", plain).split())
 
 

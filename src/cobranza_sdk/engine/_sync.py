@@ -91,7 +91,9 @@ async def sync(desk: Desk, account: Configured, progress: Progress | None = None
     except CobranzaError as error:
         msg = f"erps.{account.name}: {error}"
         raise SyncError(msg, hint=error.hint) from error
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         msg = f"erps.{account.name}: the plugin failed: {type(error).__name__}"
         raise SyncError(msg, hint="ask the plugin's author: this happened in the plugin's own code") from error
     return SyncReport(erp=account.name, creditor_id=desk.creditor.id, **totals, rejected=rejected)

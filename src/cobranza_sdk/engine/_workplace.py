@@ -112,10 +112,20 @@ class Workplace:
             channel="email",
             country=debtor.country,
             region=debtor.region,
-            timezones=(debtor.timezone,) if debtor.timezone else (),
+            timezones=self._zones_of(debtor),
         )
         dates = [at.astimezone(tz).date() for name in self.decider.zones_of(place) if (tz := zone(name)) is not None]
         return min(dates, default=at.date())
+
+    def _zones_of(self, debtor: Any) -> tuple[str, ...]:
+        """
+        The zone that a source tells; one that the country does not have joins the country's, and all must permit.
+        """
+        if not debtor.timezone:
+            return ()
+        country = self.decider.country(debtor.country)
+        own = () if country is None else country.zones["*"]
+        return (debtor.timezone,) if debtor.timezone in own else (debtor.timezone, *own)
 
     def contact_of(self, desk: Desk, facts: Facts, step: Step, at: datetime, flags: frozenset[str]) -> Contact:
         """
@@ -131,7 +141,7 @@ class Workplace:
             family=family,
             country=debtor.country,
             region=debtor.region,
-            timezones=(debtor.timezone,) if debtor.timezone else (),
+            timezones=self._zones_of(debtor),
             recipient=facts.holder_role,
             holder_confirmed=facts.point_state == "confirmed",
             collector=desk.creditor.collector,

@@ -56,6 +56,7 @@ class Accounts:
     channels: Mapping[str, Configured]
     erps: Mapping[str, Configured]
     failures: tuple[PluginFailure, ...] = ()
+    broken_channels: frozenset[str] = frozenset()
 
 
 def configure(settings: Settings, plugins: Plugins, services_for: ServicesFor) -> Accounts:
@@ -70,6 +71,7 @@ def configure(settings: Settings, plugins: Plugins, services_for: ServicesFor) -
     """
     problems: list[str] = []
     failures: list[PluginFailure] = []
+    broken: set[str] = set()
     built: dict[str, dict[str, Configured]] = {table: {} for table, _ in _TABLES}
     for table, family in _TABLES:
         for name, entry in getattr(settings, table).items():
@@ -85,11 +87,18 @@ def configure(settings: Settings, plugins: Plugins, services_for: ServicesFor) -
                 problems.extend(error.problems)
             except _AccountError as error:
                 failures.append(error.failure)
+                if family == "channel":
+                    broken.add(provided.item.capabilities.channel)
             else:
                 built[table][name] = Configured(name=name, settings=entry, provider=provider, provided=provided)
     if problems:
         raise ConfigurationError(problems, hint="`cobranza plugins` lists what is installed")
-    return Accounts(channels=built["channels"], erps=built["erps"], failures=tuple(failures))
+    return Accounts(
+        channels=built["channels"],
+        erps=built["erps"],
+        failures=tuple(failures),
+        broken_channels=frozenset(broken),
+    )
 
 
 def webhook_address(settings: Settings, name: str) -> str | None:

@@ -61,8 +61,7 @@ class PluginFailure:
             "plugin": self.plugin,
             "distribution": self.distribution,
             "stage": self.stage,
-            "subject": self.subject,
-            "cause": self.cause,
+            "cause": f"{self.subject}: {self.cause}",
             "hint": self.hint,
         }
 

@@ -310,5 +310,5 @@ def _inconsistent(settings: Settings) -> list[str]:
         if creditor.strategy is not None and creditor.strategy not in settings.strategies:
             problems.append(f"creditors.{key}.strategy: found {creditor.strategy}, expected a name of [strategies]")
     if settings.only_to is not None and not settings.live:
-        problems.append("only_to: found without live = true, expected both or neither")
+        problems.append("only_to: found with live = false, expected it beside live = true only")
     return problems

@@ -10,11 +10,15 @@ CobranzaError
 
 from __future__ import annotations
 
+import math
+import re
 from enum import StrEnum
 from functools import partial
 from typing import Self
 
 from cobranza_sdk.model import CobranzaError
+
+_MAX_WAIT_S = 86_400.0
 
 
 class Category(StrEnum):
@@ -74,6 +78,28 @@ class WebhookRejectedError(CobranzaError):
     """
 
 
+_CODE = re.compile(r"[A-Za-z0-9._:-]{1,40}", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{7}", re.ASCII)
+
+
+def _seconds(value: object) -> float | None:
+    """
+    A wait that can be waited; anything else, whatever its type, is no answer.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return max(0.0, min(float(value), _MAX_WAIT_S))
+
+
+def _code(value: object) -> str | None:
+    """
+    A vendor's code as it may be logged: short, and no number that somebody could be called by.
+    """
+    if not isinstance(value, str) or not value:
+        return None
+    return value if _CODE.fullmatch(value) and not _NUMBER.search(value) else "unprintable"
+
+
 class ProviderError(CobranzaError):
     """
     A provider did not do what it was asked, or did not say.
@@ -102,10 +128,10 @@ class ProviderError(CobranzaError):
         self.category = Category(category)
         self.disposition = Disposition(disposition)
         self.transmitted = Transmitted(transmitted)
-        self.retry_after = retry_after
-        self.vendor_code = vendor_code
+        self.retry_after = _seconds(retry_after)
+        self.vendor_code = _code(vendor_code)
         self.vendor_message = vendor_message
-        code = f" (code {vendor_code})" if vendor_code else ""
+        code = f" (code {self.vendor_code})" if self.vendor_code else ""
         super().__init__(f"{self.category}{code}: {self.disposition}, transmitted: {self.transmitted}")
 
     @classmethod

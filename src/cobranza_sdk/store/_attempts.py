@@ -618,6 +618,9 @@ class Attempts:
             rows = self._rows(connection, [item.attempt_id for item in items])
             for item in items:
                 row = rows[item.attempt_id]
+                if item.error is not None and item.error.category == "opted_out":  # true however late it comes
+                    consent = Consent(channel=row.channel, granted=False, at=now, source="provider")
+                    write_consent(connection, self._scope, row.person_id, consent, record, row.debtor_id)
                 moved = connection.execute(
                     update(attempts)
                     .where(
@@ -654,9 +657,6 @@ class Attempts:
                 record(f"attempt.{item.state}", _subjects(row), payload, correlation=row.outreach_id)
                 if item.state in (AttemptState.REJECTED, AttemptState.NOT_SENT):
                     refund(connection, self._scope, row, record)
-                if item.error is not None and item.error.category == "opted_out":
-                    consent = Consent(channel=row.channel, granted=False, at=now, source="provider")
-                    write_consent(connection, self._scope, row.person_id, consent, record, row.debtor_id)
                 if item.next_channel is not None and item.next_due_at is not None:
                     self._follow(connection, record, row, item.next_channel, item.next_point_id, item.next_due_at)
             record.write(connection)

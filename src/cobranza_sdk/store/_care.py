@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from cobranza_sdk.model import AttemptState, Consent, InvalidValueError
-from cobranza_sdk.store._attempts import refund
+from cobranza_sdk.model import Address, AttemptState, Consent, InvalidValueError
+from cobranza_sdk.store._attempts import Attempts, refund
 from cobranza_sdk.store._database import reading, upsert, writing
 from cobranza_sdk.store._facts import stopped_reason
 from cobranza_sdk.store._ledger import Recorder
@@ -78,13 +78,13 @@ class ContactPoints:
     def __init__(self, scope: CreditorScope) -> None:
         self._scope = scope
 
-    def confirm(self, debtor_id: str, address: str, *, by: str) -> None:
+    def confirm(self, debtor_id: str, address: Address | str, *, by: str) -> None:
         """
         Record that *address* is the debtor's own.
 
         Args:
             debtor_id: The creditor's id of the debtor.
-            address: The address as stored, for example ``+51987654321``.
+            address: The address, or its value as stored, for example ``+51987654321``.
             by: Who says so.
 
         Raises:
@@ -92,7 +92,7 @@ class ContactPoints:
         """
         self._set(debtor_id, address, by, {"state": "confirmed", "holder_role": "debtor"}, "contact_point.verified")
 
-    def deny(self, debtor_id: str, address: str, *, by: str) -> None:
+    def deny(self, debtor_id: str, address: Address | str, *, by: str) -> None:
         """
         Record that *address* is somebody else's: nothing goes there any more.
 
@@ -101,14 +101,14 @@ class ContactPoints:
         """
         self._set(debtor_id, address, by, {"state": "wrong_party"}, "contact_point.wrong_party")
 
-    def _set(self, debtor_id: str, address: str, by: str, values: dict[str, str], kind: str) -> None:
+    def _set(self, debtor_id: str, address: Address | str, by: str, values: dict[str, str], kind: str) -> None:
         with writing(self._scope.engine) as connection:
             row = _debtor(connection, self._scope, debtor_id)
             changed = connection.execute(
                 update(contact_points)
                 .where(
                     contact_points.c.debtor_id == row.id,
-                    contact_points.c.value == address,
+                    contact_points.c.value == (address.value if isinstance(address, Address) else str(address)),
                     contact_points.c.state != "closed",
                 )
                 .values(**values, changed_by=by, changed_at=self._scope.clock.now())
@@ -185,6 +185,16 @@ class Holds:
                 record = Recorder(self._scope, f"user:{by}")
                 record("hold.lifted", {"debtor": row.debtor_id, "hold": hold_id})
                 record.write(connection)
+                connection.execute(
+                    update(attempts)
+                    .where(
+                        self._scope.mine(attempts),
+                        attempts.c.debtor_id == row.debtor_id,
+                        attempts.c.state == AttemptState.DEFERRED,
+                        attempts.c.reason.startswith("hold: "),
+                    )
+                    .values(due_at=self._scope.clock.now())
+                )
 
 
 class Resolutions:
@@ -201,8 +211,8 @@ class Resolutions:
 
         Args:
             attempt_id: Which.
-            outcome: ``accepted`` (it went out), ``absent`` (it did not: the contact is given back) or ``abandoned``
-                (nobody can tell: it stays counted).
+            outcome: ``accepted`` (it went out), ``absent`` (it did not: the contact is given back and the message is
+                tried again) or ``abandoned`` (nobody can tell: it stays counted).
             by: Who says so.
             reason: Why.
 
@@ -230,6 +240,9 @@ class Resolutions:
             if outcome == "absent":
                 refund(connection, self._scope, row, record)
             record.write(connection)
+            if outcome == "absent":  # a person says that nothing went out: it is tried again, judged anew
+                again = Attempts(self._scope)
+                again.follow(attempt_id, row.channel, row.contact_point_id, connection=connection)
 
 
 class Switch:

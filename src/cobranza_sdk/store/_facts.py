@@ -29,8 +29,8 @@ from cobranza_sdk.store._schema import (
 )
 from cobranza_sdk.store._scope import CreditorScope
 
-#: How far back history is read: longer than the longest rule looks.
-HISTORY = timedelta(days=62)
+#: How far back history is read: as far as a decision ever looks ahead.
+HISTORY = timedelta(days=400)
 _MAX_DOCUMENTS = 20
 
 
@@ -227,11 +227,11 @@ def read_history(
     )
     found: dict[str, list[PastContact]] = {}
     for row in connection.execute(statement):
-        found.setdefault(row.person_id, []).append(_past(row))
+        found.setdefault(row.person_id, []).append(_past(row, now))
     return {person_id: tuple(pasts) for person_id, pasts in found.items()}
 
 
-def _past(row: Any) -> PastContact:
+def _past(row: Any, now: datetime) -> PastContact:
     outcome, outcome_at = None, None
     if row.replied_at is not None:
         outcome, outcome_at = "replied", row.replied_at
@@ -241,7 +241,7 @@ def _past(row: Any) -> PastContact:
         outcome = "failed"
     # Accepted, sent, delivered and unknown have no final outcome: they count as if the person had been reached.
     return PastContact(
-        at=row.at,
+        at=min(row.at, now),  # a clock that was set back must not make a contact unseen
         channel=row.channel,
         outcome=outcome,
         outcome_at=outcome_at,

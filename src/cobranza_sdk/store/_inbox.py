@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, insert, or_, select, update
 
 from cobranza_sdk.model import Address, AttemptState, Consent, EventKind, Money
 from cobranza_sdk.spec import Event, ProviderError
@@ -34,6 +34,7 @@ _RECEIPTS = {
     EventKind.DELIVERED: (AttemptState.DELIVERED, "delivered_at"),
     EventKind.READ: (AttemptState.READ, "read_at"),
 }
+_RECEIPT_KINDS = sorted(str(kind) for kind in _RECEIPTS)
 #: Late, repeated and unordered receipts end in the highest of these.
 _RANK = {
     AttemptState.SENDING: 0,
@@ -130,7 +131,7 @@ class Inbox:
         statement = (
             select(inbox)
             .where(self._scope.mine(inbox), inbox.c.processed_at.is_(None))
-            .order_by(inbox.c.outcome.is_not(None), inbox.c.id)
+            .order_by(inbox.c.outcome.is_not(None), inbox.c.kind.in_(_RECEIPT_KINDS), inbox.c.id)
             .limit(limit)
         )
         with reading(self._scope.engine) as connection:
@@ -143,13 +144,27 @@ class Inbox:
         with writing(self._scope.engine) as connection:
             self._mark(connection, entry, outcome)
 
+    def postpone(self, entry: Entry) -> str:
+        """
+        Leave an event that could not be acted on for later; after a day it is set aside as ``poisoned``.
+        """
+        with writing(self._scope.engine) as connection:
+            if self._scope.clock.now() - entry.received_at > PARKED_FOR:
+                self._mark(connection, entry, "poisoned")
+                return "poisoned"
+            connection.execute(self._change(entry).values(outcome="failing"))
+        return "failing"
+
     def was_identity(self, event: Event, endpoint: str) -> bool:
         """
-        Whether the message that *event* answers told nothing and asked who the person is.
+        Whether *event* is the first answer to a message that told nothing and asked one person who they are.
         """
         with reading(self._scope.engine) as connection:
             row = self._answered(connection, event, endpoint)
-        return row is not None and row.discloses is False
+            if row is None or row.discloses is not False or row.replied_at is not None:
+                return False
+            # Who shares a phone and quotes nothing may be anybody.
+            return bool(event.reply_to or event.attempt_id) or len(self._people(connection, event, row)) == 1
 
     def concerned(self, entry: Entry) -> tuple[str, str] | None:
         """
@@ -331,10 +346,10 @@ class Inbox:
                 )
             if intent in _PAUSES:
                 self._pause(connection, record, debtor, *_PAUSES[intent])
-        if intent in ("wrong_number", "holder_confirmed") and row is not None and row.contact_point_id:
-            self._judge_point(connection, record, row, entry, confirmed=intent == "holder_confirmed")
-            if intent == "holder_confirmed" and row.discloses is False:
-                return Outcome(what="applied", confirmed_attempt=row.id, creditor_id=row.creditor_id)
+        if intent == "wrong_number":
+            self._deny_points(connection, record, entry, row, [debtor.id for debtor in people])
+        if intent == "holder_confirmed" and row is not None and self._confirm_point(connection, record, row, entry):
+            return Outcome(what="applied", confirmed_attempt=row.id, creditor_id=row.creditor_id)
         return Outcome(what="applied")
 
     def _channel_of(self, connection: Connection, endpoint: str) -> str:
@@ -411,22 +426,52 @@ class Inbox:
             "hold.placed", {"debtor": debtor.id, "hold": hold_id}, {"reason": reason}, creditor_id=debtor.creditor_id
         )
 
-    def _judge_point(
-        self, connection: Connection, record: Recorder, row: Row[Any], entry: Entry, *, confirmed: bool
-    ) -> None:
-        values: dict[str, Any] = {
-            "state": "confirmed" if confirmed else "wrong_party",
-            "changed_by": f"channel:{entry.endpoint}",
-            "changed_at": self._scope.clock.now(),
-        }
-        if confirmed:
-            values["holder_role"] = "debtor"
-        connection.execute(update(contact_points).where(contact_points.c.id == row.contact_point_id).values(**values))
-        record(
-            "contact_point.verified" if confirmed else "contact_point.wrong_party",
-            {"debtor": row.debtor_id, "contact_point": row.contact_point_id},
-            creditor_id=row.creditor_id,
+    def _confirm_point(self, connection: Connection, record: Recorder, row: Row[Any], entry: Entry) -> bool:
+        """
+        Confirm the holder of an address that nobody has judged before; returns whether it was confirmed now.
+        """
+        changed = connection.execute(
+            update(contact_points)
+            .where(contact_points.c.id == row.contact_point_id, contact_points.c.state == "unconfirmed")
+            .values(state="confirmed", holder_role="debtor", **self._judged(entry))
         )
+        if not changed.rowcount:
+            return False
+        subjects = {"debtor": row.debtor_id, "contact_point": row.contact_point_id}
+        record("contact_point.verified", subjects, creditor_id=row.creditor_id)
+        return row.discloses is False
+
+    def _deny_points(
+        self, connection: Connection, record: Recorder, entry: Entry, row: Row[Any] | None, debtor_ids: Sequence[str]
+    ) -> None:
+        """
+        Close an address to whoever it was taken for: the one written to and, when it is told, all who share it.
+        """
+        address = entry.event.address
+        ways = []
+        if row is not None and row.contact_point_id is not None:
+            ways.append(contact_points.c.id == row.contact_point_id)
+        if address is not None and (row is None or not entry.event.reply_to):
+            same = contact_points.c.value.in_(_variants(address))
+            ways.append(and_(contact_points.c.debtor_id.in_(debtor_ids), same))
+        if not ways:
+            return
+        points = connection.execute(
+            select(contact_points).where(
+                self._scope.mine(contact_points), or_(*ways), contact_points.c.state.not_in(("closed", "wrong_party"))
+            )
+        ).all()
+        for point in points:
+            connection.execute(
+                update(contact_points)
+                .where(contact_points.c.id == point.id)
+                .values(state="wrong_party", **self._judged(entry))
+            )
+            subjects = {"debtor": point.debtor_id, "contact_point": point.id}
+            record("contact_point.wrong_party", subjects, creditor_id=point.creditor_id)
+
+    def _judged(self, entry: Entry) -> dict[str, Any]:
+        return {"changed_by": f"channel:{entry.endpoint}", "changed_at": self._scope.clock.now()}
 
 
 def _variants(address: Address) -> list[str]:

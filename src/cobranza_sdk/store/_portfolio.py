@@ -241,6 +241,11 @@ class Portfolio:
     ) -> PutResult:
         tally, record = _Tally(), Recorder(self._scope, actor)
         everything = list(records)
+        kinds: set[type] = {type(item) for item in everything}
+        strangers = {kind.__name__ for kind in kinds if not issubclass(kind, (Debtor, Receivable, Payment))}
+        if strangers:
+            msg = f"found {', '.join(sorted(strangers))}, expected Debtor, Receivable and Payment values"
+            raise InvalidValueError(msg)
         own_debtors = [item for item in everything if isinstance(item, Debtor)]
         owed = [item for item in everything if isinstance(item, Receivable)]
         paid = [item for item in everything if isinstance(item, Payment)]
