@@ -87,14 +87,14 @@ class Workplace:
 
     def ways(self, creditor_id: str, points: Sequence[Any], channels: Sequence[str]) -> list[tuple[str, str]]:
         """
-        Channels that have both an account and a usable contact point, with that point, in the order of *channels*.
+        Channels that have both an account and a usable contact point, with that point, in the order of *channels*. An
+        account that could not be built counts: what is due there waits for it.
         """
         found = []
         for channel in channels:
             account = self.account_for(creditor_id, channel)
-            if account is None:
-                continue
-            for scheme in account.provider.capabilities.schemes:
+            broken = self.accounts.broken_channels.get(channel, ())
+            for scheme in broken if account is None else account.provider.capabilities.schemes:
                 point = next((point for point in points if point.scheme == scheme), None)
                 if point is not None:
                     found.append((channel, str(point.id)))

@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
-from attrs import frozen
+from attrs import field, frozen
 
 from cobranza_sdk.loading._errors import ConfigurationError, PluginFailure
 from cobranza_sdk.loading._plugins import Plugins, Provided, cause_of
@@ -51,12 +51,18 @@ class Configured:
 class Accounts:
     """
     All accounts that are ready, and those that are not.
+
+    Attributes:
+        channels: Channel accounts by configured name.
+        erps: ERP connections by configured name.
+        failures: Accounts that could not be built.
+        broken_channels: Channels of those, with the address schemes they reach: what is due there waits.
     """
 
     channels: Mapping[str, Configured]
     erps: Mapping[str, Configured]
     failures: tuple[PluginFailure, ...] = ()
-    broken_channels: frozenset[str] = frozenset()
+    broken_channels: Mapping[str, tuple[str, ...]] = field(factory=dict)
 
 
 def configure(settings: Settings, plugins: Plugins, services_for: ServicesFor) -> Accounts:
@@ -71,7 +77,7 @@ def configure(settings: Settings, plugins: Plugins, services_for: ServicesFor) -
     """
     problems: list[str] = []
     failures: list[PluginFailure] = []
-    broken: set[str] = set()
+    broken: dict[str, tuple[str, ...]] = {}
     built: dict[str, dict[str, Configured]] = {table: {} for table, _ in _TABLES}
     for table, family in _TABLES:
         for name, entry in getattr(settings, table).items():
@@ -88,7 +94,8 @@ def configure(settings: Settings, plugins: Plugins, services_for: ServicesFor) -
             except _AccountError as error:
                 failures.append(error.failure)
                 if family == "channel":
-                    broken.add(provided.item.capabilities.channel)
+                    can = provided.item.capabilities
+                    broken[can.channel] = can.schemes
             else:
                 built[table][name] = Configured(name=name, settings=entry, provider=provider, provided=provided)
     if problems:
@@ -97,7 +104,7 @@ def configure(settings: Settings, plugins: Plugins, services_for: ServicesFor) -
         channels=built["channels"],
         erps=built["erps"],
         failures=tuple(failures),
-        broken_channels=frozenset(broken),
+        broken_channels=broken,
     )
 
 
