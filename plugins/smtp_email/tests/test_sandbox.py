@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 import cobranza_smtp_email
-from cobranza_sdk import OutboundMessage, ProviderError, Sandbox, WebhookRequest
+from cobranza_sdk import Address, OutboundMessage, ProviderError, Sandbox, WebhookRequest
 from cobranza_sdk.testing import FixedClock, make_provider
 from cobranza_smtp_email._channel import SmtpEmail
 from cobranza_smtp_email._sandbox import SmtpSandbox
@@ -239,3 +239,28 @@ def test_the_channel_needs_no_emulator() -> None:
     )
 
     subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603  # our own interpreter and code
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("login", "one_click"), [(True, True), (False, False)], ids=["password", "nothing secret"])
+async def test_mails_can_be_unsubscribed_from_without_a_key_of_its_own(login: bool, one_click: bool) -> None:
+    """
+    A key follows from the password; without any secret the operator's page is named, and no click is promised.
+    """
+    with SmtpSandbox(clock=FixedClock(NOW)) as server:
+        settings = {name: value for name, value in server.settings.items() if name != "unsubscribe_secret"}
+        if not login:
+            server.username = None
+            settings = {name: value for name, value in settings.items() if name not in ("username", "password")}
+        channel = make_provider(SmtpEmail, settings | {"unsubscribe_url": "https://u.example.com/b"})
+        await channel.send(
+            OutboundMessage(
+                attempt_id="a1", channel="email", to=Address("email", "ana@example.net"), locale="es_PE", text="Hola"
+            )
+        )
+        await channel.aclose()
+        mail = server.mails[0].parsed()
+
+    assert str(mail["List-Unsubscribe"]).startswith("<https://u.example.com/b")
+    assert (mail["List-Unsubscribe-Post"] is not None) is one_click
+    assert mail["Content-Language"] == "es-PE"

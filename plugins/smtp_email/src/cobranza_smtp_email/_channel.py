@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 import re
 import ssl
 from collections.abc import AsyncGenerator, Sequence
@@ -26,6 +27,7 @@ from cobranza_sdk import (
     Health,
     OutboundMessage,
     ProviderError,
+    Secret,
     Services,
     Transmitted,
     VerifiedEnvelope,
@@ -165,6 +167,7 @@ class SmtpEmail(Channel):
             sender_name=self.settings.from_name,
             reply_to=self._reply_to,
             unsubscribe=self._link(message.attempt_id),
+            one_click=bool(self._link_keys()),
             at=now,
         )
         reply = await self._carry(mail)
@@ -174,10 +177,11 @@ class SmtpEmail(Channel):
         """
         Accept the POST of a one-click unsubscribe, and nothing else.
         """
-        if not self.settings.unsubscribe_secret:
+        keys = self._link_keys()
+        if not keys:
             msg = "no unsubscribe_secret is configured, so no link is ours"
             raise WebhookRejectedError(msg)
-        return _webhooks.verify(request, account=self.account, secrets=self.settings.unsubscribe_secret)
+        return _webhooks.verify(request, account=self.account, secrets=keys)
 
     def parse(self, envelope: VerifiedEnvelope) -> Sequence[Event]:
         """
@@ -203,7 +207,9 @@ class SmtpEmail(Channel):
             if client is not None:
                 await _leave(client)
         login = "logged in" if self.settings.username is not None else "no login configured"
-        one_click = "on" if self._link("check") else "off (it needs an address and unsubscribe_secret)"
+        one_click = (
+            "on" if self._link("check") and self._link_keys() else "off (it needs an address and unsubscribe_secret)"
+        )
         return Health(ok=True, detail=f"{'TLS' if encrypted else 'no TLS'}, {login}, one-click unsubscribe {one_click}")
 
     async def aclose(self) -> None:
@@ -223,9 +229,20 @@ class SmtpEmail(Channel):
 
     def _link(self, attempt_id: str) -> str | None:
         base = self.settings.unsubscribe_url or self.services.webhook_url
-        if base is None or not is_link_base(base) or not self.settings.unsubscribe_secret:
+        keys = self._link_keys()
+        if base is None or not is_link_base(base):
             return None
-        return _webhooks.make_link(base, attempt_id, self.settings.unsubscribe_secret[0])
+        # Without a key no token can be made: the operator's own page is named, and it is not one click.
+        return _webhooks.make_link(base, attempt_id, keys[0]) if keys else self.settings.unsubscribe_url
+
+    def _link_keys(self) -> tuple[Secret, ...]:
+        """
+        Keys of the links: the configured ones, else one that follows from the password, as long as that stays.
+        """
+        if self.settings.unsubscribe_secret or self.settings.password is None:
+            return self.settings.unsubscribe_secret
+        password = self.settings.password.reveal().encode()
+        return (Secret(hmac.new(password, b"one-click unsubscribe", "sha256").hexdigest()),)
 
     async def _carry(self, mail: Mail) -> str:
         """

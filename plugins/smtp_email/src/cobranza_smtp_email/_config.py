@@ -107,8 +107,8 @@ class SmtpEmailSettings:
         from_name: Name shown beside it, or None.
         reply_to: Where answers go, or None for *from_address*.
         unsubscribe_url: What one-click links start with; None takes the public address of this channel's webhooks.
-        unsubscribe_secret: Keys of the link's signature: the first signs, all are accepted. Without one, messages carry
-            no one-click unsubscribe.
+        unsubscribe_secret: Keys of the link's signature: the first signs, all are accepted. Without one, a key follows
+            from *password*: links then end with the password. Without either, *unsubscribe_url* is named as it stands.
         ca_file: PEM file of the only authorities to trust, or None for the machine's own.
 
     Raises:

@@ -142,6 +142,7 @@ def compose(
     sender_name: str | None,
     reply_to: Mailbox | None,
     unsubscribe: str | None,
+    one_click: bool = True,
     at: datetime,
 ) -> Mail:
     """
@@ -152,7 +153,8 @@ def compose(
         sender: Who writes.
         sender_name: Name to show, or None.
         reply_to: Where answers go, or None.
-        unsubscribe: One-click link, or None for no such headers.
+        unsubscribe: Link, or None for no such headers.
+        one_click: Whether a POST to the link unsubscribes at once.
         at: For the Date header, aware.
 
     Raises:
@@ -163,7 +165,7 @@ def compose(
     if recipient is None:
         raise ProviderError(Category.RECIPIENT, Disposition.NEVER, Transmitted.NO)
     identifier = message_id(message.attempt_id, sender)
-    if identifier is None or not _LANGUAGE.fullmatch(message.locale):
+    if identifier is None or not _LANGUAGE.fullmatch(message.locale.replace("_", "-")):
         raise _invalid()
 
     headers = [
@@ -175,10 +177,12 @@ def compose(
         *([] if reply_to is None else [("Reply-To", str(reply_to))]),
         ("Auto-Submitted", "auto-generated"),
         ("X-Auto-Response-Suppress", "All"),
-        ("Content-Language", message.locale),
+        ("Content-Language", message.locale.replace("_", "-")),
     ]
     if unsubscribe is not None:
-        headers += [("List-Unsubscribe", f"<{unsubscribe}>"), ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")]
+        headers.append(("List-Unsubscribe", f"<{unsubscribe}>"))
+    if unsubscribe is not None and one_click:
+        headers.append(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
 
     body = _body(message)
     block = "".join(f"{name}: {value}\r\n" for name, value in headers).encode()

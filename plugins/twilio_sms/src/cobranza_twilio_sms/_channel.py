@@ -156,12 +156,23 @@ class TwilioSms(Channel):
 
     def _form(self, message: OutboundMessage) -> dict[str, str]:
         form = {"To": message.to.value, **self._sender(message), "Body": message.text}
-        callback = self.settings.public_url or message.callback_url or self.services.webhook_url
+        callback = self._callback(message)
         if callback:
             form["StatusCallback"] = _with_ref(callback, message.attempt_id)
         if message.not_after is not None:
             form["ValidityPeriod"] = str(self._validity(message.not_after))
         return form
+
+    def _callback(self, message: OutboundMessage) -> str | None:
+        """
+        Where receipts go: the configured address, or its host with the path of our webhooks when it names no path.
+        """
+        own = message.callback_url or self.services.webhook_url
+        public = self.settings.public_url
+        if public is None or own is None or urlsplit(public).path not in ("", "/"):
+            return public or own
+        host = urlsplit(public)
+        return urlunsplit((host.scheme, host.netloc, urlsplit(own).path, "", ""))
 
     def _sender(self, message: OutboundMessage) -> dict[str, str]:
         sender = message.sender or self.settings.from_number or self.settings.messaging_service_sid or ""

@@ -15,7 +15,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from cobranza_sdk import (
     Address,
@@ -118,12 +118,13 @@ def verify_request(request: WebhookRequest, config: TwilioSmsConfig) -> Verified
     """
     given = _given_signature(request)
     digest, secrets = _signing_mode(request, config)
-    url = _called_url(request, config)
+    urls = _called_urls(request, config)
     is_json = _is_json(request)
     if is_json:
-        _require_body_hash(request, url)
+        _require_body_hash(request, urls[0])
     fields: Pairs = () if is_json or request.method.upper() == "GET" else _read_form(request.body)
-    if not _any_matches(given, url, fields, digest, secrets):
+    url = next((called for called in urls if _any_matches(given, called, fields, digest, secrets)), None)
+    if url is None:
         msg = "the signature matches no secret of this account"
         raise WebhookRejectedError(msg)
     body = request.body if is_json else urlencode(sorted(set(fields))).encode("ascii")
@@ -165,18 +166,22 @@ def _signing_mode(request: WebhookRequest, config: TwilioSmsConfig) -> tuple[str
     return (digest, () if shared is None else (shared,))
 
 
-def _called_url(request: WebhookRequest, config: TwilioSmsConfig) -> str:
+def _called_urls(request: WebhookRequest, config: TwilioSmsConfig) -> list[str]:
     """
-    The address that Twilio called. The configured one wins: a proxy's headers can be forged.
+    The addresses that Twilio may have called: the configured one as it stands, its host with the request's path, and
+    the request's own. Whichever it was, only the holder of the secret can have signed it.
     """
     url = request.url.partition("#")[0]
+    urls = [url]
     if config.public_url is not None:
+        public = config.public_url.partition("#")[0].partition("?")[0]
         _, mark, query = url.partition("?")
-        url = config.public_url.partition("#")[0].partition("?")[0] + mark + query
-    if not url.isprintable():
+        host, called = urlsplit(public), urlsplit(url)
+        urls = [public + mark + query, urlunsplit((host.scheme, host.netloc, called.path, "", "")) + mark + query, url]
+    if not all(called.isprintable() for called in urls):
         msg = "the address holds characters that no address has"
         raise WebhookRejectedError(msg)
-    return url
+    return list(dict.fromkeys(urls))
 
 
 def _is_json(request: WebhookRequest) -> bool:
