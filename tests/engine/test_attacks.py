@@ -22,6 +22,7 @@ from cobranza_sdk import (
     EventKind,
     InvalidValueError,
     Money,
+    Payment,
     Promise,
     ProviderError,
     Transmitted,
@@ -312,3 +313,26 @@ def test_lifting_a_hold_lets_the_waiting_message_go_at_once(
     house.dispatch()
 
     assert len(box["fake_sms"]) == 1
+
+
+def test_a_payment_that_comes_before_its_invoice_is_not_lost(
+    house: Cobranza, box: Any, debtor: Any, receivable: Any, clock: FixedClock
+) -> None:
+    """
+    S-039: the bank was faster than the billing system; who has paid is not written to.
+    """
+    paid = Payment(
+        external_id="P",
+        debtor_id="D-1",
+        amount=Money.of("100.00", "PEN"),
+        paid_at=clock.now() - timedelta(days=1),
+        receivable_id="F-1",
+    )
+    house.portfolio.put(debtor(), paid)
+    house.portfolio.put(receivable("F-1"))
+    house.portfolio.put(receivable("F-1"))
+
+    go(house)
+
+    assert not box.get("fake_sms")
+    assert house.attempts.list() == []

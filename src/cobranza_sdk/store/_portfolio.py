@@ -18,6 +18,7 @@ from cobranza_sdk.model import (
     Debtor,
     Installment,
     InvalidValueError,
+    Money,
     Payment,
     Receivable,
 )
@@ -486,6 +487,33 @@ class Portfolio:
         )
         record("receivable.created", {"debtor": debtor.id, "receivable": receivable_id}, _amounts(receivable))
         tally.add("created", "receivable")
+        self._spend_waiting(connection, debtor.id, receivable)
+
+    def _spend_waiting(self, connection: Connection, debtor_id: str, receivable: Receivable) -> None:
+        """
+        Post what was paid for this receivable before it was known: who has paid is not written to.
+        """
+        waiting = connection.execute(
+            select(payments)
+            .where(
+                self._scope.mine(payments),
+                payments.c.debtor_id == debtor_id,
+                payments.c.currency == receivable.currency,
+                payments.c.receivable_key == receivable.external_id,
+                payments.c.unallocated_minor > 0,
+            )
+            .order_by(payments.c.paid_at, payments.c.id)
+        ).all()
+        for row in waiting:
+            payment = Payment(
+                external_id=row.external_id,
+                debtor_id=receivable.debtor_id,
+                amount=Money(row.unallocated_minor, row.currency),
+                paid_at=row.paid_at,
+                receivable_id=receivable.external_id,
+            )
+            left = self._allocate(connection, payment, row.id, debtor_id, only=receivable.external_id)
+            connection.execute(update(payments).where(payments.c.id == row.id).values(unallocated_minor=left))
 
     def _new_installment(
         self, receivable_id: str, debtor_id: str, receivable: Receivable, part: Installment
@@ -609,6 +637,7 @@ class Portfolio:
                 amount_minor=payment.amount.minor,
                 unallocated_minor=payment.amount.minor,
                 paid_at=payment.paid_at,
+                receivable_key=payment.receivable_id,
                 method=payment.method,
             )
         )
@@ -625,9 +654,13 @@ class Portfolio:
         )
         tally.add("created", "payment")
 
-    def _allocate(self, connection: Connection, payment: Payment, payment_id: str, debtor_id: str) -> int:
+    def _allocate(
+        self, connection: Connection, payment: Payment, payment_id: str, debtor_id: str, *, only: str | None = None
+    ) -> int:
         """
         Spread a payment over what is owed, its own receivable first, then the oldest due; return what is left.
+
+        With *only*, over that receivable and no other.
         """
         rows = connection.execute(
             select(installments, receivables.c.external_id)
@@ -642,7 +675,7 @@ class Portfolio:
         if payment.receivable_id is not None:
             rows = sorted(rows, key=lambda row: row.external_id != payment.receivable_id)
         left = payment.amount.minor
-        for row in rows:
+        for row in rows if only is None else [row for row in rows if row.external_id == only]:
             # Dated before the source's figure, which was already lower: the figure holds this payment.
             absorbed = min(left, row.applied_minor) if payment.paid_at <= row.reported_at else 0
             reduced = min(left - absorbed, max(0, row.open_minor))

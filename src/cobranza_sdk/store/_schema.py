@@ -187,6 +187,7 @@ payments = _table(
     Column("amount_minor", BigInteger, nullable=False),
     Column("unallocated_minor", BigInteger, nullable=False),
     Column("paid_at", Instant, nullable=False),
+    Column("receivable_key", _KEY),
     Column("method", String(64)),
     UniqueConstraint("tenant_id", "creditor_id", "external_id"),
     Index(None, "debtor_id"),

@@ -103,6 +103,8 @@ class DocumentParser:
             raise RowError(
                 column="doc_type", reason="is not known: expected invoice, credit_note, debit_note or payment"
             )
+        if doc_type == "invoice" and not told["doc_type"] and self._is_credit(told):
+            doc_type = "credit_note"
         self.key = f"{doc_type}:{number}"
         if doc_type == "payment":
             return self._payment(told, customer, number)
@@ -116,6 +118,13 @@ class DocumentParser:
             concept=" ".join(told["concept"].split()) or None,
             judicial=_judicial(told["judicial"]),
         )
+
+    def _is_credit(self, told: Mapping[str, str]) -> bool:
+        """
+        Whether a row that names no kind is a credit: systems that only sign their amounts say so by the minus.
+        """
+        owed = self._money("amount_open", told)
+        return owed is not None and owed.minor < 0
 
     def _payment(self, told: Mapping[str, str], customer: str, number: str) -> Payment:
         column = "amount_total" if told["amount_total"] else "amount_open"

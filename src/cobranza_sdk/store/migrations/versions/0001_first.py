@@ -222,6 +222,7 @@ def upgrade() -> None:
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("unallocated_minor", sa.BigInteger(), nullable=False),
         sa.Column("paid_at", sa.BigInteger(), nullable=False),
+        sa.Column("receivable_key", sa.String(length=255), nullable=True),
         sa.Column("method", sa.String(length=64), nullable=True),
         sa.ForeignKeyConstraint(["debtor_id"], ["debtors.id"], name=op.f("fk_payments_debtor_id_debtors")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payments")),
