@@ -185,6 +185,9 @@ def test_init_writes_a_workspace_that_runs_dry(workspace: Path) -> None:
 
     assert found["sync"][0]["created"] == {"debtor": 4, "receivable": 5}
     assert len(found["would_plan"]) == 4
+    assert {line["would"] for line in found["would_dispatch"]} == {"send", "suppressed"}
+    assert answer("run", "--at", WEDNESDAY, "--dry-run", cwd=workspace)["sync"] == found["sync"]
+    assert not (workspace / "cobranza.db").exists()
     assert answer("attempts", cwd=workspace) == []
     assert all(path.stat().st_mode & 0o077 == 0 for path in (workspace / "secrets").iterdir())
 

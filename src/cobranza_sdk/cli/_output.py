@@ -70,6 +70,45 @@ def open_application(options: Options, *, at: Any = None) -> Cobranza:
     return Cobranza.from_config(options.config, at=at)
 
 
+@contextmanager
+def open_rehearsal(options: Options, *, at: Any = None) -> Iterator[Cobranza]:
+    """
+    The application over a copy of its store that is thrown away: whatever is done, nothing is changed.
+
+    Raises:
+        CobranzaError: The store is no SQLite file.
+    """
+    import sqlite3
+    import tempfile
+    from pathlib import Path
+
+    from attrs import evolve
+    from sqlalchemy import make_url
+
+    from cobranza_sdk.app import Cobranza
+    from cobranza_sdk.cli._logs import log_to_stderr
+    from cobranza_sdk.loading import FixedClock, read_settings
+    from cobranza_sdk.model import CobranzaError
+
+    log_to_stderr(everything=options.debug)
+    settings = read_settings(options.config)
+    url = make_url(settings.store.url)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        msg = "--dry-run rehearses on a copy of the store, and only a SQLite file can be copied"
+        raise CobranzaError(msg, hint="try it on a SQLite store first")
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "rehearsal.db"
+        original = settings.base / url.database
+        if original.exists():
+            with sqlite3.connect(original) as source, sqlite3.connect(copy) as target:
+                source.backup(target)
+            source.close()
+            target.close()
+        rehearsal = evolve(settings, store=evolve(settings.store, url=f"sqlite:///{copy.resolve()}"))
+        with Cobranza(rehearsal, clock=None if at is None else FixedClock(at)) as cobranza:
+            yield cobranza
+
+
 def settings_or_default(options: Options) -> Settings | None:
     """
     The configuration, or None where there is none and none was asked for.

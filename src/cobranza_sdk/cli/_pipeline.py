@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cobranza_sdk.cli._output import open_application, print_json, print_table, progress
+from cobranza_sdk.cli._output import open_application, open_rehearsal, print_json, print_table, progress
 from cobranza_sdk.cli._root import EXIT_DOMAIN, EXIT_OK, Options, at_option, command
 
 if TYPE_CHECKING:
@@ -91,11 +91,12 @@ def _show_dispatch(answer: dict[str, Any]) -> None:
 
 @command("sync")
 @at_option
-def sync_command(options: Options, at: datetime | None) -> None:
+@dry_run_option
+def sync_command(options: Options, at: datetime | None, dry_run: bool) -> None:  # noqa: FBT001  # click's name
     """
     Read the ERPs into the portfolio. Reading the same twice changes nothing.
     """
-    with open_application(options, at=at) as cobranza:
+    with (open_rehearsal if dry_run else open_application)(options, at=at) as cobranza:
         lines = _sync(cobranza, options)
         if options.as_json:
             print_json({"sync": lines, "rejected": cobranza.rejected()})
@@ -154,23 +155,32 @@ def _show_preview(options: Options, lines: list[dict[str, Any]]) -> None:
     print_table("Would be dispatched", columns, [[line[name] for name in columns] for line in lines])
 
 
+def _rehearse(cobranza: Cobranza, options: Options) -> None:
+    lines = _sync(cobranza, options)
+    planned = cobranza.plan_preview()
+    cobranza.plan()
+    dispatched = cobranza.dispatch_preview()
+    if options.as_json:
+        print_json({"sync": lines, "would_plan": planned, "would_dispatch": dispatched})
+        return
+    _show_sync(cobranza, lines)
+    click.echo(f"{len(planned)} outreaches would be planned")
+    _show_preview(options, dispatched)
+
+
 @command("run")
 @at_option
 @dry_run_option
 def run_command(options: Options, at: datetime | None, dry_run: bool) -> int:  # noqa: FBT001  # click's name
     """
-    sync, plan and dispatch. Safe to run twice. With --dry-run the files are read, and nothing is planned or sent.
+    sync, plan and dispatch. Safe to run twice. With --dry-run all of it is shown and nothing is kept or sent.
     """
+    if dry_run:
+        with open_rehearsal(options, at=at) as cobranza:
+            _rehearse(cobranza, options)
+        return EXIT_OK
     with open_application(options, at=at) as cobranza:
         lines = _sync(cobranza, options)
-        if dry_run:
-            planned = cobranza.plan_preview()
-            if options.as_json:
-                print_json({"sync": lines, "would_plan": planned, "would_dispatch": cobranza.dispatch_preview()})
-            else:
-                _show_sync(cobranza, lines)
-                click.echo(f"{len(planned)} outreaches would be planned")
-            return EXIT_OK
         made = cobranza.plan()
         answer = _dispatch(cobranza, options, None)
         if options.as_json:
