@@ -389,6 +389,7 @@ class Cobranza:
 
         runner = self.settings.runner
         decider, rules = self._judges
+        self._refuse_unknown_risks(rules)
         tenant = self.tenant
         return Workplace(
             tenant=tenant,
@@ -406,6 +407,21 @@ class Cobranza:
             concurrency=runner.concurrency,
             deadline_s=runner.deadline_s,
         )
+
+    def _refuse_unknown_risks(self, rules: Decider) -> None:
+        """
+        Hold ``accept_risk`` against what the packs know: a slip would take no risk, and nobody would notice.
+        """
+        prefix = "accepted_risk."
+        flags = {flag for pack in rules.packs for rule in pack.rules for flag in rule.unless_flags}
+        known = sorted(flag.removeprefix(prefix) for flag in flags if flag.startswith(prefix))
+        problems = [
+            f"compliance.accept_risk: found {risk}, expected one of {', '.join(known) or 'none: no pack names a risk'}"
+            for risk in self.settings.compliance.accept_risk
+            if risk not in known
+        ]
+        if problems:
+            raise ConfigurationError(problems)
 
     def _desks(self, tenant: TenantStore) -> dict[str, Desk]:
         from cobranza_sdk.engine import Desk
