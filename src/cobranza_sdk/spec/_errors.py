@@ -79,7 +79,7 @@ class WebhookRejectedError(CobranzaError):
 
 
 _CODE = re.compile(r"[A-Za-z0-9._:-]{1,40}|[0-9. ]{1,40}", re.ASCII)
-_NUMBER = re.compile(r"[0-9]{7}", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{8}", re.ASCII)
 
 
 def _seconds(value: object) -> float | None:
