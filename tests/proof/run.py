@@ -98,7 +98,10 @@ def kills(seed: int, *, sends: int = SENDS, kill: int = KILLS) -> dict[str, Any]
     A-01 on SQLite: a worker is killed at random moments; the provider's journal is the truth.
     """
     from cobranza_sdk import Address, Consent, ContactPoint, Debtor, Installment, Money, Person, Receivable
+    from cobranza_sdk.engine import LEASE
 
+    # What a killed worker had leased is free again when the next one starts.
+    between = LEASE + timedelta(minutes=1)
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
@@ -142,9 +145,8 @@ def kills(seed: int, *, sends: int = SENDS, kill: int = KILLS) -> dict[str, Any]
                 raise SystemExit(f"the worker failed with {worker.returncode}")
             elif killed >= kill or at > START + timedelta(hours=8):
                 break
-            at += timedelta(minutes=7)
-        with child.open_house(place, at + timedelta(minutes=7)) as cobranza:
-            cobranza.dispatch(limit=1)
+            at += between
+        with child.open_house(place, at) as cobranza:
             states = Counter(line["state"] for line in cobranza.attempts.list())
         calls = Counter(journal.read_text("utf-8").split())
     found = {

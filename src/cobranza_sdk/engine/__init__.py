@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cobranza_sdk.engine._crash import POINTS, VARIABLE
-    from cobranza_sdk.engine._dispatch import LOST_AFTER, Dispatcher, DispatchReport
+    from cobranza_sdk.engine._dispatch import LEASE, LOST_AFTER, Dispatcher, DispatchReport
     from cobranza_sdk.engine._guard import GuardedPolicies, PluginLateError
     from cobranza_sdk.engine._inbox import InboxDesk, WebhookAnswer
     from cobranza_sdk.engine._planning import PlanError, due_now, plan_now
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "_crash": ("POINTS", "VARIABLE"),
-    "_dispatch": ("LOST_AFTER", "DispatchReport", "Dispatcher"),
+    "_dispatch": ("LEASE", "LOST_AFTER", "DispatchReport", "Dispatcher"),
     "_guard": ("GuardedPolicies", "PluginLateError"),
     "_inbox": ("InboxDesk", "WebhookAnswer"),
     "_planning": ("PlanError", "due_now", "plan_now"),
@@ -30,6 +30,7 @@ _HOME = {
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
+    "LEASE",
     "LOST_AFTER",
     "POINTS",
     "VARIABLE",

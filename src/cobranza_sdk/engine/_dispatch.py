@@ -32,7 +32,8 @@ from cobranza_sdk.store import Claimed, Facts, Prepared, Settlement, Unsent
 from cobranza_sdk.strategy import Step
 from cobranza_sdk.templates import Rendered, TemplateError, Variables, render
 
-_LEASE = timedelta(minutes=15)
+#: How long a worker keeps what it leased; a killed one's attempts are free again after that.
+LEASE = timedelta(minutes=15)
 #: How long after its deadline a call counts as lost.
 LOST_AFTER = timedelta(seconds=60)
 _HOLD_AGAIN = timedelta(hours=24)
@@ -132,7 +133,7 @@ class Dispatcher:
                 return self._report(stopped=reason)
             size = self._place.batch if limit is None else min(self._place.batch, limit - handled)
             leased = dict(
-                await anyio.to_thread.run_sync(partial(attempts.lease, size, _LEASE, skip_channels=self._paused))
+                await anyio.to_thread.run_sync(partial(attempts.lease, size, LEASE, skip_channels=self._paused))
             )
             if not leased:
                 break
