@@ -6,8 +6,9 @@ Everything public is importable from here and loaded when first used.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from cobranza_sdk._lazy import loads_lazily
 
 if TYPE_CHECKING:
     from cobranza_sdk.app import Cobranza as Cobranza
@@ -156,19 +157,6 @@ _HOME = {
         "hookspec",
     ),
 }
-_ROOM = {name: room for room, names in _HOME.items() for name in names}
+__all__ = sorted(name for names in _HOME.values() for name in names)  # noqa: PLE0605  # one list to keep
 
-__all__ = sorted(_ROOM)  # noqa: PLE0605  # derived from the table above: one list to keep
-
-
-def __getattr__(name: str) -> object:
-    if name not in _ROOM:
-        msg = f"module 'cobranza_sdk' has no attribute {name!r}"
-        raise AttributeError(msg)
-    value = getattr(import_module(f"cobranza_sdk.{_ROOM[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = loads_lazily(__name__, _HOME)

@@ -4,8 +4,9 @@ Moves: sync, plan, dispatch, inbox; and the guard around plugin code.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from cobranza_sdk._lazy import loads_lazily
 
 if TYPE_CHECKING:
     from cobranza_sdk.engine._crash import POINTS, VARIABLE
@@ -27,7 +28,6 @@ _HOME = {
     "_sync": ("SyncError", "SyncReport", "sync"),
     "_workplace": ("Desk", "Workplace", "locale_of"),
 }
-_MODULE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "LEASE",
@@ -52,12 +52,5 @@ __all__ = [
     "sync",
 ]
 
-
-def __getattr__(name: str) -> object:
-    """
-    Load a name when it is first used: deciding needs neither store nor templates.
-    """
-    if name not in _MODULE:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    return getattr(import_module(f"{__name__}.{_MODULE[name]}"), name)
+# Deciding needs neither store nor templates.
+__getattr__, __dir__ = loads_lazily(__name__, _HOME)

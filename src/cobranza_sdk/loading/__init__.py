@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cobranza_sdk._lazy import loads_lazily
 from cobranza_sdk.loading._errors import ConfigurationError, PluginError, PluginFailure
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ _HOME = {
     "_settings": ("Settings", "read_settings", "settings_from"),
     "_structure": ("structure",),
 }
-_MODULE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "Accounts",
@@ -49,14 +49,5 @@ __all__ = [
     "webhook_address",
 ]
 
-
-def __getattr__(name: str) -> object:
-    """
-    Load a name when it is first used: listing plugins needs no HTTP client.
-    """
-    from importlib import import_module
-
-    if name not in _MODULE:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    return getattr(import_module(f"{__name__}.{_MODULE[name]}"), name)
+# Listing plugins needs no HTTP client.
+__getattr__, __dir__ = loads_lazily(__name__, _HOME)
