@@ -60,7 +60,8 @@ def test_a_public_name_says_what_it_is(name: str) -> None:
     if inspect.isclass(value):
         # attrs writes none, and an enumeration inherits one that says nothing of it
         assert (vars(value).get("__doc__") or "").strip()
-        assert value.__module__.startswith(f"cobranza_sdk.{cobranza_sdk._ROOM[name]}")
+        room = next(room for room, names in cobranza_sdk._HOME.items() if name in names)
+        assert value.__module__.startswith(f"cobranza_sdk.{room}")
     else:
         assert name in {"API_VERSION", "hookimpl", "hookspec"}
 
