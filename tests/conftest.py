@@ -130,6 +130,18 @@ class FakeEmail(RecordingChannel):
     capabilities = ChannelCapabilities(channel="email", family="email", schemes=["email"], subject=True, html=True)
 
 
+class FakeChat(RecordingChannel):
+    name = "fake_chat"
+    capabilities = ChannelCapabilities(
+        channel="whatsapp",
+        family="message",
+        schemes=["e164"],
+        session_window=timedelta(hours=24),
+        templates=True,
+        inbound=True,
+    )
+
+
 _BOX: dict[str, list[OutboundMessage]] = {}
 _SCRIPT: dict[str, list[Any]] = {}
 
@@ -166,7 +178,7 @@ def fake_plugins(*more: tuple[str, Any]) -> Plugins:
     """
     installed = load_plugins(allow=["compliance_latam"])
     provided = dict(installed.provided)
-    items = [("channel", FakeSms), ("channel", FakeEmail), *more]
+    items = [("channel", FakeSms), ("channel", FakeEmail), ("channel", FakeChat), *more]
     for family, item in items:
         provided[family, item.name] = Provided(
             family=family, name=item.name, plugin="tests", distribution="tests", item=item

@@ -7,9 +7,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import anyio
@@ -98,6 +99,7 @@ class Cobranza:
         self._creditor: str | None = None
         self._store: Store | None = None
         self._client: httpx.AsyncClient | None = None
+        self._one_run = Lock()
         if self.settings.live and self.clock.fixed:
             msg = "live: found true with a fixed clock, expected false: a fixed clock never sends live"
             raise ConfigurationError([msg])
@@ -134,7 +136,7 @@ class Cobranza:
 
     def close(self) -> None:
         """
-        Release everything that was opened.
+        Release everything that was opened; the host's own engine stays open.
         """
         self._run(self.aclose, "aclose")
 
@@ -152,10 +154,12 @@ class Cobranza:
         """
         Close what belongs to the event loop that ends now; providers open it again when they are used next.
         """
+        from cobranza_sdk.engine import call_guarded
+
         accounts: Accounts = self.__dict__["accounts"]
         for account in [*accounts.channels.values(), *accounts.erps.values()]:
             try:
-                await account.provider.aclose()
+                await call_guarded(account.provider.aclose, self.settings.runner.deadline_s)
             except Exception as error:  # noqa: BLE001  # law 8: closing one must not keep the others open
                 self._logger(account.name).warning("provider.close_failed", error=type(error).__name__)
         if self._client is not None and self._given_http is None:
@@ -177,7 +181,7 @@ class Cobranza:
         scoped = object.__new__(Cobranza)
         bound_to_a_loop = ("accounts", "place", "webhooks", "_client")
         scoped.__dict__.update({name: part for name, part in self.__dict__.items() if name not in bound_to_a_loop})
-        scoped.__dict__.update(_creditor=creditor_id, _client=None)
+        scoped.__dict__.update(_creditor=creditor_id, _client=None, _one_run=Lock())
         return scoped
 
     # -- parts, made when first used -------------------------------------------------------------------------------
@@ -216,8 +220,10 @@ class Cobranza:
 
     def missing_templates(self) -> list[str]:
         """
-        What steps lack in Spanish, a sentence each: their own template, or the one that discloses nothing.
+        What steps lack in Spanish on their first day, a sentence each: their own template, or the one that discloses
+        nothing.
         """
+        from cobranza_sdk.strategy import stage_of
         from cobranza_sdk.templates import TemplateError
 
         missing = []
@@ -225,7 +231,7 @@ class Cobranza:
             for step in strategy.steps:
                 for channel in step.channels:
                     try:
-                        self._catalogue.find(step.template, channel=channel, locale="es")
+                        self._catalogue.find(step.template, channel=channel, locale="es", stage=stage_of(step.days))
                         self._catalogue.undisclosed(channel=channel, locale="es")
                     except TemplateError as error:
                         missing.append(f"strategies.{name}: step {step.id}: {error}")
@@ -400,7 +406,6 @@ class Cobranza:
             catalogue=self._catalogue,
             clock=self.clock,
             logger=self._logger("engine"),
-            live=self.settings.live,
             only_to=None if self.settings.only_to is None else frozenset(self.settings.only_to),
             accepted_risks=self.settings.compliance.accept_risk,
             batch=runner.batch,
@@ -469,7 +474,7 @@ class Cobranza:
         Read every ERP into the portfolio. Idempotent.
 
         Raises:
-            SyncError: An ERP cannot be read.
+            SyncError: An ERP cannot be read; the others were.
         """
         return self._run(lambda: self.a_sync(progress=progress), "a_sync")
 
@@ -477,14 +482,21 @@ class Cobranza:
         """
         See `sync`.
         """
-        from cobranza_sdk.engine import sync
+        from cobranza_sdk.engine import SyncError, sync
 
-        return [
-            await sync(desk, account, progress)
-            for desk in self._my_desks()
-            for account in self.place.accounts.erps.values()
-            if account.settings.serves(desk.creditor.id)
-        ]
+        reports: list[SyncReport] = []
+        failed: list[SyncError] = []
+        for desk in self._my_desks():
+            for account in self.place.accounts.erps.values():
+                if not account.settings.serves(desk.creditor.id):
+                    continue
+                try:
+                    reports.append(await sync(desk, account, progress))
+                except SyncError as error:  # law 8: the others are read all the same
+                    failed.append(error)
+        if failed:
+            raise SyncError("; ".join(map(str, failed)), hint=failed[0].hint) from failed[0]
+        return reports
 
     def plan(self) -> int:
         """
@@ -530,7 +542,7 @@ class Cobranza:
         Send what is due, each with its own decision.
 
         Args:
-            limit: Most attempts to handle.
+            limit: Most attempts to handle, of all creditors together.
             progress: Told how many were handled.
         """
         return self._run(lambda: self.adispatch(limit=limit, progress=progress), "adispatch")
@@ -544,8 +556,8 @@ class Cobranza:
         report = DispatchReport()
         await anyio.to_thread.run_sync(self._make_ready)
         for desk in self._my_desks():
-            dispatcher = Dispatcher(self.place, desk)
-            report = report.plus(await dispatcher.run(limit=limit, progress=progress, hear=self.inbox.process_all))
+            dispatcher = Dispatcher(self.place, desk, report)
+            report = await dispatcher.run(limit=limit, progress=progress, hear=self.inbox.process_all)
         return report
 
     def _make_ready(self) -> None:
@@ -576,13 +588,14 @@ class Cobranza:
         """
         See `check`.
         """
+        from cobranza_sdk.engine import call_guarded
+
         answers: dict[str, Any] = {}
         accounts = self.accounts
         for table, group in (("channels", accounts.channels), ("erps", accounts.erps)):
             for name, account in group.items():
                 try:
-                    with anyio.fail_after(self.settings.runner.deadline_s):
-                        health = await account.provider.check()
+                    health = await call_guarded(account.provider.check, self.settings.runner.deadline_s)
                     answers[f"{table}.{name}"] = {"ok": health.ok, "detail": health.detail}
                 except Exception as error:  # noqa: BLE001  # law 8: one account's failure is its own finding
                     detail = str(error) if isinstance(error, CobranzaError) else type(error).__name__
@@ -693,16 +706,25 @@ class Cobranza:
                 self.tenant.creditor(key).figures,
                 creditor=self.settings.creditors[key].name,
                 as_of=now,
-                today=now.date(),
+                today=self._day_of(self.settings.creditors[key].country, now),
             )
             for key in self._creditor_ids()
         ]
+
+    def _day_of(self, country: str, now: datetime) -> date:
+        """
+        The date in a country; where it has several clocks, by the first its pack names; UTC where no pack lists it.
+        """
+        from cobranza_sdk.compliance import zone
+
+        data = self.decider.country(country)
+        return now.astimezone(UTC if data is None else zone(data.zones["*"][0])).date()
 
     # -- event loops -----------------------------------------------------------------------------------------------
 
     def _run(self, work: Callable[[], Awaitable[T]], twin: str) -> T:
         """
-        Run asynchronous work to its end in an event loop of its own.
+        Run asynchronous work to its end in an event loop of its own; threads take turns.
 
         Raises:
             InLoopError: An event loop runs here already.
@@ -710,7 +732,8 @@ class Cobranza:
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return anyio.run(self._finish, work)
+            with self._one_run:  # providers and their connections belong to the loop of one run
+                return anyio.run(self._finish, work)
         msg = f"an event loop is running here: use `await cobranza.{twin}(…)`"
         raise InLoopError(msg)
 

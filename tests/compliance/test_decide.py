@@ -8,6 +8,7 @@ import itertools
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -569,3 +570,21 @@ def test_facts_say_what_was_looked_at(packs: Any) -> None:
     assert cap.facts == {"limit": "1", "counted": "attempts", "found": "1"}
     assert window.facts == {"local_time": "2026-05-12 19:30", "zone": "America/Lima"}
     assert (cap.effective_from, cap.source) == (date(2000, 1, 1), "gazette")
+
+
+def test_threads_that_judge_at_once_all_read_whole_tables(office: Any, packs: Any) -> None:
+    """
+    Law 4: a host that decides in a pool of threads over many years gets no permission for the night.
+    """
+    nights = [packs.contact(f"{year}-03-04T23:00-05:00") for year in range(2001, 2035)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(10):
+            decider = Decider([office])
+            with ThreadPoolExecutor(4) as pool:
+                turned = [nights[start:] + nights[:start] for start in range(0, 34, 9)]
+                found = pool.map(lambda own, judge=decider: [judge.decide(each).verdict for each in own], turned)
+                assert {verdict for verdicts in found for verdict in verdicts} == {Verdict.DEFER}
+    finally:
+        sys.setswitchinterval(interval)

@@ -65,7 +65,7 @@ def problems_of(make: Callable[[], object]) -> tuple[str, ...]:
         ),
         (
             {"channels": {"s m": {"provider": "a"}}},
-            "channels.s m: a name may hold letters, digits, - and _ only",
+            "channels.s m: a name may hold the letters a to z, digits, - and _ only",
         ),
         (
             {"channels": {"sms": {"provider": "a", "creditors": ["acme"]}}},

@@ -119,6 +119,22 @@ def test_parked_events_do_not_hold_up_the_rest(world: Any) -> None:
     assert len(world.tenant.inbox.pending()) == 21
 
 
+def test_what_is_parked_is_looked_at_ever_more_rarely(world: Any, later: Any) -> None:
+    """
+    Strangers who write to a shared number cost a few looks in a day, not one with every webhook.
+    """
+    world.store_event(world.event(provider_message_id="X"))
+    looks = 0
+    for _ in range(26 * 60):
+        for entry in world.tenant.inbox.pending():
+            world.tenant.inbox.apply(entry, None)
+            looks += 1
+        later(minutes=1)
+
+    assert 24 <= looks <= 40
+    assert world.rows("SELECT outcome FROM inbox") == [{"outcome": "unmatched"}]
+
+
 def test_an_entry_put_aside_is_not_acted_on(world: Any) -> None:
     """
     What belongs to no configured account is kept, and kept away.

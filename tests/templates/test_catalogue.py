@@ -182,7 +182,7 @@ def test_a_later_catalogue_replaces_a_template() -> None:
     found = Catalogue.parse([plugin, own])
 
     assert [(template.locale, template.text) for template in found.templates] == [("es", "Buen dia"), ("pt", "Ola")]
-    assert found.find("note", channel="sms", locale="es").origin == "own.toml"
+    assert found.find("note", channel="sms", locale="es", stage="administrative").origin == "own.toml"
 
 
 def test_the_own_locale_is_preferred_and_the_language_is_the_only_fallback() -> None:
@@ -191,13 +191,13 @@ def test_the_own_locale_is_preferred_and_the_language_is_the_only_fallback() -> 
     """
     found = Catalogue.parse([catalogue({"text": '"es"'}, {"locale": '"es-PE"', "text": '"pe"'})])
 
-    assert found.find("note", channel="sms", locale="es-PE").text == "pe"
-    assert found.find("note", channel="sms", locale="es_pe").text == "pe"
-    assert found.find("note", channel="sms", locale="es-CO").text == "es"
-    assert found.find("note", channel="sms", locale="es").text == "es"
+    assert found.find("note", channel="sms", locale="es-PE", stage="administrative").text == "pe"
+    assert found.find("note", channel="sms", locale="es_pe", stage="administrative").text == "pe"
+    assert found.find("note", channel="sms", locale="es-CO", stage="administrative").text == "es"
+    assert found.find("note", channel="sms", locale="es", stage="administrative").text == "es"
     for other in ("pt-BR", "pt", "en-US", "", "nonsense"):
         with pytest.raises(TemplateError, match=r"no template 'note' for sms, .*it exists for sms es, sms es-PE"):
-            found.find("note", channel="sms", locale=other)
+            found.find("note", channel="sms", locale=other, stage="administrative")
 
 
 def test_a_template_that_is_not_there_is_told_with_what_is() -> None:
@@ -207,22 +207,20 @@ def test_a_template_that_is_not_there_is_told_with_what_is() -> None:
     found = Catalogue.parse([catalogue({})])
 
     with pytest.raises(TemplateError, match="did you mean 'note'"):
-        found.find("notes", channel="sms", locale="es")
+        found.find("notes", channel="sms", locale="es", stage="administrative")
     with pytest.raises(TemplateError, match="there is none at all for letter"):
-        found.find("other", channel="letter", locale="es")
+        found.find("other", channel="letter", locale="es", stage="administrative")
 
 
-def test_only_what_does_not_disclose_is_found_when_that_is_asked() -> None:
+def test_a_template_is_not_sent_in_a_stage_it_is_not_meant_for() -> None:
     """
-    A disclosing template of the country is passed over for one of the language that does not (law 7 of the house).
+    S-040: words for one stage are refused in another, and the answer names both.
     """
-    entries = [{"locale": '"es-PE"', "text": '"Son {{ amount }}"'}, {"discloses": "false"}]
-    found = Catalogue.parse([catalogue(*entries)])
+    found = Catalogue.parse([catalogue({"stage": '["preventive", "administrative"]'})])
 
-    assert found.find("note", channel="sms", locale="es-PE", discloses=False).text == "Hola"
-    assert found.find("note", channel="sms", locale="es-PE", discloses=True).locale == "es-PE"
-    with pytest.raises(TemplateError, match="disclosing"):
-        found.find("note", channel="sms", locale="es-CO", discloses=True)
+    assert found.find("note", channel="sms", locale="es", stage="administrative").id == "note"
+    with pytest.raises(TemplateError, match="'note' is meant for preventive, administrative, and the debt is judicial"):
+        found.find("note", channel="sms", locale="es", stage="judicial")
 
 
 def test_the_undisclosed_template_is_the_one_called_identity() -> None:

@@ -87,7 +87,7 @@ async def test_an_unknown_account_is_404(house: Cobranza) -> None:
 
 async def test_a_body_that_is_too_large_is_refused_before_it_is_read_to_its_end(house: Cobranza) -> None:
     """
-    S-05: a megabyte is the limit, whatever the length header says.
+    S-05: a megabyte is the limit where a plugin declares no other, whatever the length header says.
     """
     read: list[int] = []
 

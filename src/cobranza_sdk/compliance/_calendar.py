@@ -12,6 +12,8 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from attrs import frozen
+
 from cobranza_sdk.compliance._pack import HolidayData
 
 #: Years that can be judged at all; no pack's calendar reaches further.
@@ -86,6 +88,22 @@ def holidays_of(data: HolidayData, year: int) -> frozenset[date]:
     return frozenset(found) - data.remove | {day for day in data.add if day.year == year}
 
 
+@frozen(kw_only=True)
+class _Table:
+    """
+    Open stretches of some years.
+
+    Attributes:
+        years: First and last year, both included.
+        opens: When each opens, ascending.
+        closes: When each closes.
+    """
+
+    years: tuple[int, int]
+    opens: tuple[int, ...]
+    closes: tuple[int, ...]
+
+
 class WindowTable:
     """
     Open stretches of one weekly window in one zone, as sorted instants, made year by year when asked for.
@@ -100,9 +118,8 @@ class WindowTable:
         self, hours: tuple[tuple[tuple[int, int], ...], ...], tz: ZoneInfo, holidays: HolidayData | None
     ) -> None:
         self._hours, self._tz, self._holidays = hours, tz, holidays
-        self._years = (0, -1)
-        self._opens: list[int] = []
-        self._closes: list[int] = []
+        # Replaced as a whole: threads that judge at the same time never see half a table.
+        self._table = _Table(years=(0, -1), opens=(), closes=())
 
     def at(self, epoch: int) -> tuple[bool, int | None]:
         """
@@ -111,22 +128,25 @@ class WindowTable:
         None for the next opening when the calendar ends before it.
         """
         year = max(FIRST_YEAR, local_date(epoch, self._tz).year)
-        if not self._years[0] < year < self._years[1]:
-            self._extend(year)
-        index = bisect_right(self._opens, epoch) - 1
-        if index >= 0 and epoch < self._closes[index]:
-            return True, self._closes[index]
-        following = self._opens[index + 1] if index + 1 < len(self._opens) else None
+        table = self._table
+        if not table.years[0] < year < table.years[1]:
+            table = self._table = self._extended(table, year)
+        index = bisect_right(table.opens, epoch) - 1
+        if index >= 0 and epoch < table.closes[index]:
+            return True, table.closes[index]
+        following = table.opens[index + 1] if index + 1 < len(table.opens) else None
         return False, following
 
-    def _extend(self, year: int) -> None:
+    def _extended(self, table: _Table, year: int) -> _Table:
         first, last = year - 1, year + 2
-        if self._years[1] >= self._years[0]:
-            first, last = min(first, self._years[0]), max(last, self._years[1])
+        if table.years[1] >= table.years[0]:
+            first, last = min(first, table.years[0]), max(last, table.years[1])
         spans = [span for y in range(first, last + 1) for span in self._spans(y)]
-        self._opens = [opening for opening, _ in spans]
-        self._closes = [closing for _, closing in spans]
-        self._years = (first, last)
+        return _Table(
+            years=(first, last),
+            opens=tuple(opening for opening, _ in spans),
+            closes=tuple(closing for _, closing in spans),
+        )
 
     def _spans(self, year: int) -> list[tuple[int, int]]:
         if self._holidays is not None and year > self._holidays.through:

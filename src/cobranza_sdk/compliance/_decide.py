@@ -4,7 +4,7 @@ The decision: every rule of every pack and every policy judges; the strictest wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -118,7 +118,7 @@ class _Law:
 
     data: CountryData
     rules: tuple[Compiled, ...]
-    drafts: Mapping[str, str]
+    drafts: frozenset[str]
 
 
 class Decider:
@@ -174,14 +174,6 @@ class Decider:
             self._packs = tuple(sorted(parsed, key=lambda pack: pack.name))
         return self._packs
 
-    @property
-    def fingerprint(self) -> str:
-        """
-        Names and versions of everything that judges: changes when a decision could.
-        """
-        labels = [f"{pack.label} {pack.status}" for pack in self.packs]
-        return ";".join([*labels, self._reading, *(policy.name for policy in self._policies)])
-
     def country(self, code: str) -> CountryData | None:
         """
         Clock and calendar of a country, or None when no pack lists it.
@@ -228,7 +220,7 @@ class Decider:
         findings, until, basis = self._judge(plan, situation, now)
         if contact.consent == "opted_out":
             findings.append(house_finding("sdk.opted_out", channel=contact.channel))
-        drafts = tuple(sorted({law.drafts[rule.pack] for rule in plan if rule.pack in law.drafts}))
+        drafts = tuple(sorted({rule.pack for rule in plan} & law.drafts))
         decision = _decision(contact, findings, until=until, basis=basis, drafts=drafts, tz=known[0])
         if decision.verdict is not Verdict.DEFER:
             return decision
@@ -268,7 +260,7 @@ class Decider:
                 for rule in pack.rules
                 if rule.reading in (None, self._reading)
             ),
-            drafts={pack.label: pack.label for pack in [*bound, *everywhere] if pack.status == "draft"},
+            drafts=frozenset(pack.label for pack in [*bound, *everywhere] if pack.status == "draft"),
         )
 
     def _plan(self, contact: Contact, law: _Law) -> tuple[Compiled, ...]:

@@ -11,7 +11,7 @@ from cobranza_sdk._lazy import loads_lazily
 if TYPE_CHECKING:
     from cobranza_sdk.engine._crash import POINTS, VARIABLE
     from cobranza_sdk.engine._dispatch import LEASE, LOST_AFTER, Dispatcher, DispatchReport
-    from cobranza_sdk.engine._guard import GuardedPolicies, PluginLateError
+    from cobranza_sdk.engine._guard import GuardedPolicies, PluginLateError, call_guarded
     from cobranza_sdk.engine._inbox import InboxDesk, WebhookAnswer
     from cobranza_sdk.engine._planning import PlanError, due_now, plan_now
     from cobranza_sdk.engine._replies import intent_of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _HOME = {
     "_crash": ("POINTS", "VARIABLE"),
     "_dispatch": ("LEASE", "LOST_AFTER", "DispatchReport", "Dispatcher"),
-    "_guard": ("GuardedPolicies", "PluginLateError"),
+    "_guard": ("GuardedPolicies", "PluginLateError", "call_guarded"),
     "_inbox": ("InboxDesk", "WebhookAnswer"),
     "_planning": ("PlanError", "due_now", "plan_now"),
     "_replies": ("intent_of",),
@@ -45,6 +45,7 @@ __all__ = [
     "SyncReport",
     "WebhookAnswer",
     "Workplace",
+    "call_guarded",
     "due_now",
     "intent_of",
     "locale_of",

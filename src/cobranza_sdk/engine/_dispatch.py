@@ -40,6 +40,8 @@ _HOLD_AGAIN = timedelta(hours=24)
 _FIX_AGAIN = timedelta(hours=1)
 _BACKOFF = timedelta(minutes=5)
 _MAX_BACKOFF = timedelta(hours=1)
+#: Longest wait that a provider may ask for; a step's last day ends it anyway.
+_MAX_WANTED = timedelta(days=7)
 #: Attempts on one channel of one outreach, the first included, before the next channel is tried.
 _MAX_TRIES = 3
 #: What is wrong with the account, not with the message: the others wait instead of running into it.
@@ -58,24 +60,16 @@ class DispatchReport:
     What a dispatch did.
 
     Attributes:
+        handled: Attempts that were looked at.
         counts: Attempts by what became of them: ``accepted``, ``deferred``, ``suppressed`` …
         reasons: Why, for those that were not sent: attempts by state and rule or word.
         stopped: Why everything is stopped, or None.
     """
 
+    handled: int = 0
     counts: Mapping[str, int] = field(factory=dict)
     reasons: Mapping[tuple[str, str], int] = field(factory=dict)
     stopped: str | None = None
-
-    def plus(self, other: DispatchReport) -> DispatchReport:
-        """
-        Both together.
-        """
-        return DispatchReport(
-            counts=Counter(self.counts) + Counter(other.counts),
-            reasons=Counter(self.reasons) + Counter(other.reasons),
-            stopped=self.stopped or other.stopped,
-        )
 
 
 @frozen(kw_only=True)
@@ -99,13 +93,16 @@ class Dispatcher:
     Args:
         place: What to work with.
         desk: Whose attempts.
+        before: What was done for other creditors in the same run; it is counted on.
     """
 
-    def __init__(self, place: Workplace, desk: Desk) -> None:
+    def __init__(self, place: Workplace, desk: Desk, before: DispatchReport | None = None) -> None:
+        before = before or DispatchReport()
         self._place, self._desk = place, desk
         self._paused: set[str] = set()
-        self._counts: Counter[str] = Counter()
-        self._reasons: Counter[tuple[str, str]] = Counter()
+        self._handled, self._stopped = before.handled, before.stopped
+        self._counts: Counter[str] = Counter(before.counts)
+        self._reasons: Counter[tuple[str, str]] = Counter(before.reasons)
 
     async def run(
         self,
@@ -118,20 +115,20 @@ class Dispatcher:
         Work until nothing is due, *limit* attempts were handled, or everything is stopped.
 
         Args:
-            limit: Most attempts to handle.
-            progress: Told how many were handled.
+            limit: Most attempts to handle in the whole run.
+            progress: Told how many were handled in the whole run.
             hear: Called before each batch, to act on what people answered meanwhile.
         """
         attempts = self._desk.store.attempts
-        handled = 0
         lost = await anyio.to_thread.run_sync(attempts.recover, LOST_AFTER)
         if lost:
             self._counts["unknown"] += lost
-        while limit is None or handled < limit:
+        while limit is None or self._handled < limit:
             await anyio.to_thread.run_sync(hear)
-            if (reason := await anyio.to_thread.run_sync(self._place.tenant.switch.reason)) is not None:
-                return self._report(stopped=reason)
-            size = self._place.batch if limit is None else min(self._place.batch, limit - handled)
+            self._stopped = await anyio.to_thread.run_sync(self._place.tenant.switch.reason)
+            if self._stopped is not None:
+                break
+            size = self._place.batch if limit is None else min(self._place.batch, limit - self._handled)
             leased = dict(
                 await anyio.to_thread.run_sync(partial(attempts.lease, size, LEASE, skip_channels=self._paused))
             )
@@ -139,10 +136,12 @@ class Dispatcher:
                 break
             crashpoint("after_lease")
             await self._batch(leased)
-            handled += len(leased)
+            self._handled += len(leased)
             if progress is not None:
-                progress(handled)
-        return self._report()
+                progress(self._handled)
+        return DispatchReport(
+            handled=self._handled, counts=dict(self._counts), reasons=dict(self._reasons), stopped=self._stopped
+        )
 
     def preview(self, *, limit: int = 1000) -> list[dict[str, Any]]:
         """
@@ -163,9 +162,6 @@ class Dispatcher:
                 }
             )
         return answers
-
-    def _report(self, *, stopped: str | None = None) -> DispatchReport:
-        return DispatchReport(counts=dict(self._counts), reasons=dict(self._reasons), stopped=stopped)
 
     async def _batch(self, leased: Mapping[str, int]) -> None:
         attempts = self._desk.store.attempts
@@ -327,7 +323,7 @@ class Dispatcher:
         template = (
             place.catalogue.undisclosed(channel=row.channel, locale=locale)
             if DISCLOSES_NOTHING in flags
-            else place.catalogue.find(step.template, channel=row.channel, locale=locale)
+            else place.catalogue.find(step.template, channel=row.channel, locale=locale, stage=place.stage_of(facts))
         )
         url = self._desk.payment_url
         variables = Variables(
@@ -467,8 +463,8 @@ class Dispatcher:
         tries = facts.tried.get(facts.attempt.channel, 1)
         if error.disposition is not Disposition.RETRY or tries >= _MAX_TRIES:
             return None
-        wanted = timedelta(seconds=error.retry_after or 0)
-        return max(_BACKOFF * (1 << (tries - 1)), min(wanted, _MAX_BACKOFF))
+        own = min(_BACKOFF * (1 << (tries - 1)), _MAX_BACKOFF)
+        return max(own, min(timedelta(seconds=error.retry_after or 0), _MAX_WANTED))
 
     # -- falling back ----------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -35,6 +35,12 @@ SYNC_DEADLINE_S = 2.0
 class PluginLateError(CobranzaError):
     """
     Synchronous plugin code did not answer in time. Its thread is left behind.
+    """
+
+
+class PluginExitError(CobranzaError):
+    """
+    Plugin code raised what would end the process, or cancelled itself. The text is the name of what it raised.
     """
 
 
@@ -92,24 +98,39 @@ class GuardedPolicies:
             raise
 
 
-async def send_guarded(channel: Channel, message: OutboundMessage, deadline_s: float) -> Accepted | ProviderError:
+async def call_guarded(call: Callable[[], Awaitable[T]], deadline_s: float) -> T:
     """
-    Hand a message to a channel, once. Whatever happens becomes an answer; only KeyboardInterrupt and cancellation pass.
+    Await asynchronous plugin code, no longer than the deadline. Interrupts and our own cancellation pass.
+
+    Raises:
+        TimeoutError: It is not done.
+        PluginExitError: It tried to end the process or cancelled itself.
+        Exception: Whatever it raised.
     """
     try:
         with anyio.fail_after(deadline_s):
-            answer: object = await channel.send(message)
-    except KeyboardInterrupt:
+            return await call()
+    except (Exception, KeyboardInterrupt):
         raise
     except BaseException as error:
         task = asyncio.current_task()
         if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
             raise  # we are being cancelled; otherwise the plugin raised it by itself
+        raise PluginExitError(type(error).__name__) from error
+
+
+async def send_guarded(channel: Channel, message: OutboundMessage, deadline_s: float) -> Accepted | ProviderError:
+    """
+    Hand a message to a channel, once. Whatever happens becomes an answer; only KeyboardInterrupt and cancellation pass.
+    """
+    try:
+        answer: object = await call_guarded(lambda: channel.send(message), deadline_s)
+    except Exception as error:  # noqa: BLE001  # law 8: whatever a plugin raises harms only its own attempt
         return _classed(error)
     return answer if isinstance(answer, Accepted) else ProviderError.unrecognised(vendor_message="no Accepted")
 
 
-def _classed(error: BaseException) -> ProviderError:
+def _classed(error: Exception) -> ProviderError:
     """
     What a failed call means. Law 8: what a plugin raises harms only its own attempt.
     """
@@ -121,4 +142,6 @@ def _classed(error: BaseException) -> ProviderError:
         return ProviderError(Category.VALIDATION, Disposition.NEVER, Transmitted.NO, vendor_message=str(error))
     if isinstance(error, TimeoutError):
         return ProviderError(Category.NETWORK, Disposition.NEVER, Transmitted.MAYBE)
-    return ProviderError.unrecognised(vendor_message=type(error).__name__)
+    return ProviderError.unrecognised(
+        vendor_message=str(error) if isinstance(error, PluginExitError) else type(error).__name__
+    )

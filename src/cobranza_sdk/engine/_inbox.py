@@ -54,6 +54,13 @@ class InboxDesk:
     def __init__(self, place: Workplace) -> None:
         self._place = place
 
+    def largest(self, name: str) -> int | None:
+        """
+        Size in bytes of the largest webhook that is read for an account, or None where there is no such account.
+        """
+        account = self._place.accounts.channels.get(name)
+        return None if account is None else int(account.provider.capabilities.webhook_bytes)
+
     def receive(self, name: str, request: WebhookRequest) -> WebhookAnswer:
         """
         Take one webhook: answered once its events are stored, before they are acted on.

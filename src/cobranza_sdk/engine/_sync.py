@@ -10,10 +10,15 @@ from functools import partial
 import anyio
 from attrs import field, frozen
 
+from cobranza_sdk.engine._guard import PluginExitError, call_guarded
 from cobranza_sdk.engine._workplace import Desk
 from cobranza_sdk.loading import Configured
 from cobranza_sdk.model import CobranzaError
 from cobranza_sdk.spec import ErpBatch, ProviderError
+
+#: Longest time that an ERP may take for one batch, in seconds.
+BATCH_DEADLINE_S = 300.0
+_AUTHOR = "ask the plugin's author: this happened in the plugin's own code"
 
 #: Told how many records were read so far.
 Progress = Callable[[int], None]
@@ -48,7 +53,8 @@ class SyncReport:
 
 
 async def _batches(account: Configured, cursor: str | None) -> AsyncIterator[ErpBatch]:
-    async for batch in account.provider.read(cursor):
+    reading = aiter(account.provider.read(cursor))
+    while (batch := await call_guarded(partial(anext, reading, None), BATCH_DEADLINE_S)) is not None:
         if not isinstance(batch, ErpBatch):
             msg = "read gave what is no ErpBatch"
             raise CobranzaError(msg)
@@ -88,12 +94,13 @@ async def sync(desk: Desk, account: Configured, progress: Progress | None = None
     except ProviderError as error:
         msg = f"erps.{account.name}: cannot be read: {error}"
         raise SyncError(msg) from error
+    except PluginExitError as error:
+        msg = f"erps.{account.name}: the plugin failed: {error}"
+        raise SyncError(msg, hint=_AUTHOR) from error
     except CobranzaError as error:
         msg = f"erps.{account.name}: {error}"
         raise SyncError(msg, hint=error.hint) from error
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
+    except Exception as error:
         msg = f"erps.{account.name}: the plugin failed: {type(error).__name__}"
-        raise SyncError(msg, hint="ask the plugin's author: this happened in the plugin's own code") from error
+        raise SyncError(msg, hint=_AUTHOR) from error
     return SyncReport(erp=account.name, creditor_id=desk.creditor.id, **totals, rejected=rejected)

@@ -53,7 +53,6 @@ class Workplace:
         catalogue: Message templates.
         clock: The time.
         logger: Where to log; ids only.
-        live: Whether real hosts are reached.
         only_to: The only addresses that may be written to; None permits all.
         accepted_risks: Risks of platform rules that the operator takes knowingly.
         batch: Attempts leased at once.
@@ -69,7 +68,6 @@ class Workplace:
     catalogue: Catalogue
     clock: Clock
     logger: Logger = field(repr=False)
-    live: bool = False
     only_to: frozenset[str] | None = field(default=None, repr=False)
     accepted_risks: tuple[str, ...] = ()
     batch: int = 200

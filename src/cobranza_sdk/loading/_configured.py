@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any
-from urllib.parse import quote
 
 from attrs import field, frozen
 
@@ -114,7 +113,7 @@ def webhook_address(settings: Settings, name: str) -> str | None:
     """
     if settings.web.public_url is None:
         return None
-    return f"{settings.web.public_url.rstrip('/')}/webhooks/{quote(name)}"
+    return f"{settings.web.public_url.rstrip('/')}/webhooks/{name}"
 
 
 def _unknown_provider(key: str, wanted: str, family: str, plugins: Plugins) -> str:

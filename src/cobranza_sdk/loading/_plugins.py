@@ -124,12 +124,6 @@ class Plugins:
         """
         return tuple(self.provided[family, name].item for name in self.names(family))
 
-    def with_failures(self, failures: Iterable[PluginFailure]) -> Plugins:
-        """
-        The same with more failures.
-        """
-        return attrs.evolve(self, failures=(*self.failures, *failures))
-
     def to_dict(self) -> dict[str, Any]:
         """
         What ``cobranza plugins --json`` prints.

@@ -292,8 +292,8 @@ def _inconsistent(settings: Settings) -> list[str]:
     problems = []
     for kind in _PROVIDER_TABLES:
         for name, entry in getattr(settings, kind).items():
-            if not name.replace("_", "").replace("-", "").isalnum():
-                problems.append(f"{kind}.{name}: a name may hold letters, digits, - and _ only")
+            if not (name.isascii() and name.replace("_", "").replace("-", "").isalnum()):
+                problems.append(f"{kind}.{name}: a name may hold the letters a to z, digits, - and _ only")
             problems += [
                 f"{kind}.{name}.creditors: found {creditor}, expected a key of [creditors]"
                 for creditor in entry.creditors or ()

@@ -28,10 +28,11 @@ from cobranza_sdk.model._people import (
     Debtor,
     Person,
 )
-from cobranza_sdk.model._receivables import Installment, Payment, Promise, Receivable
+from cobranza_sdk.model._receivables import AGING_BUCKETS, Installment, Payment, Promise, Receivable
 from cobranza_sdk.model._states import AttemptState, EventKind, Verdict
 
 __all__ = [
+    "AGING_BUCKETS",
     "CHANNEL_FAMILIES",
     "COLLECTORS",
     "CONSENTS",

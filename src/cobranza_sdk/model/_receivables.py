@@ -13,6 +13,15 @@ from cobranza_sdk.model._checks import a_day, all_of, aware, not_blank, one_of
 from cobranza_sdk.model._errors import InvalidValueError
 from cobranza_sdk.model._money import Money
 
+#: Aging buckets in days past due, edges included; None is open.
+AGING_BUCKETS: tuple[tuple[str, int | None, int | None], ...] = (
+    ("not_due", None, 0),
+    ("1-30", 1, 30),
+    ("31-60", 31, 60),
+    ("61-90", 61, 90),
+    ("91+", 91, None),
+)
+
 
 @frozen(kw_only=True)
 class Installment:

@@ -11,10 +11,10 @@ from typing import Protocol
 
 from attrs import field, frozen
 
-from cobranza_sdk.model import AttemptState, InvalidValueError, Money, Verdict
+from cobranza_sdk.model import AGING_BUCKETS, AttemptState, InvalidValueError, Money, Verdict
 
 #: Aging buckets in days past due, edges included, in the order in which a debt ages.
-BUCKETS = ("not_due", "1-30", "31-60", "61-90", "91+")
+BUCKETS = tuple(name for name, _, _ in AGING_BUCKETS)
 
 #: Where an attempt of each state is counted: in one field of `ChannelLine`, besides those it is contained in.
 _COUNTED_AS: dict[AttemptState, str] = {

@@ -161,6 +161,7 @@ class ChannelCapabilities:
         idempotency_window: How long the vendor honours an idempotency key, or None.
         text_length: Longest text in characters, or None.
         messages_per_second: Rate the account is allowed, or None.
+        webhook_bytes: Largest webhook that the vendor sends; a larger one is refused before it is read.
     """
 
     channel: str = field(validator=not_blank)
@@ -181,6 +182,7 @@ class ChannelCapabilities:
     idempotency_window: timedelta | None = None
     text_length: int | None = None
     messages_per_second: float | None = None
+    webhook_bytes: int = field(default=1024 * 1024, validator=validators.in_(range(1, 16 * 1024 * 1024 + 1)))
 
     def __attrs_post_init__(self) -> None:
         if CHANNEL_FAMILIES.get(self.channel, self.family) != self.family:

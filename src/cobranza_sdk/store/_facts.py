@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from attrs import field, frozen
-from sqlalchemy import Connection, Row, and_, exists, func, or_, select
+from sqlalchemy import Connection, Row, and_, case, exists, func, or_, select
 
 from cobranza_sdk.model import Address, AttemptState, Money, PastContact
 from cobranza_sdk.store._schema import (
@@ -57,7 +57,8 @@ class Facts:
         last_inbound_at: When the person last wrote on this channel, or None.
         hold: Reason of a hold in force, or None.
         hold_until: When that hold ends by itself, or None.
-        tried: How often the outreach has tried each channel, this attempt included.
+        tried: Channels that the outreach has tried, and how often, this attempt included; what was rejected, for
+            example because an account was broken, names its channel but is not counted.
         stopped: Reason of the stop of everything, or None.
     """
 
@@ -251,8 +252,9 @@ def _past(row: Any, now: datetime) -> PastContact:
 
 
 def _tried(connection: Connection, outreach_ids: Iterable[str]) -> dict[str, dict[str, int]]:
+    counts = case((attempts.c.state == AttemptState.REJECTED, 0), else_=1)
     statement = (
-        select(attempts.c.outreach_id, attempts.c.channel, func.count().label("times"))
+        select(attempts.c.outreach_id, attempts.c.channel, func.sum(counts).label("times"))
         .where(attempts.c.outreach_id.in_(set(outreach_ids)))
         .group_by(attempts.c.outreach_id, attempts.c.channel)
     )

@@ -9,18 +9,10 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from cobranza_sdk.model import AGING_BUCKETS
 from cobranza_sdk.store._database import reading
 from cobranza_sdk.store._schema import attempts, decisions, installments, receivables, rejected_records
 from cobranza_sdk.store._scope import CreditorScope
-
-#: Aging buckets in days past due, edges included; None is open.
-BUCKETS: tuple[tuple[str, int | None, int | None], ...] = (
-    ("not_due", None, 0),
-    ("1-30", 1, 30),
-    ("31-60", 31, 60),
-    ("61-90", 61, 90),
-    ("91+", 91, None),
-)
 
 
 class Figures:
@@ -75,7 +67,7 @@ class Figures:
         """
         rows = []
         with reading(self._scope.engine) as connection:
-            for name, first, last in BUCKETS:
+            for name, first, last in AGING_BUCKETS:
                 statement = (
                     select(installments.c.currency, func.sum(installments.c.open_minor), func.count())
                     .join(receivables, receivables.c.id == installments.c.receivable_id)
@@ -88,7 +80,7 @@ class Figures:
                 if last is not None:
                     statement = statement.where(installments.c.due_on >= today - timedelta(days=last))
                 rows += [(row[0], name, int(row[1]), row[2]) for row in connection.execute(statement)]
-        return sorted(rows, key=lambda row: (row[0], [bucket[0] for bucket in BUCKETS].index(row[1])))
+        return sorted(rows, key=lambda row: (row[0], [bucket[0] for bucket in AGING_BUCKETS].index(row[1])))
 
     def rejected(self) -> int:
         """

@@ -22,6 +22,8 @@ from cobranza_sdk.store._scope import CreditorScope, TenantScope
 
 #: How long an event that fits no attempt yet is kept for one to appear.
 PARKED_FOR = timedelta(hours=24)
+#: Longest pause between two looks at such an event; before that, as long as it has waited already.
+_LOOK_EVERY = timedelta(hours=1)
 #: How long automatic steps pause after a reply nobody has classified.
 REPLY_PAUSE = timedelta(hours=24)
 #: How long they pause after the debtor says that it is paid, or disputes the debt.
@@ -126,11 +128,17 @@ class Inbox:
 
     def pending(self, limit: int = 500) -> list[Entry]:
         """
-        What waits to be acted on, in the order it came in; what is parked comes last, lest it hold up the rest.
+        What waits to be acted on, in the order it came in; what is parked comes last, lest it hold up the rest, and
+        ever more rarely.
         """
+        now = self._scope.clock.now()
         statement = (
             select(inbox)
-            .where(self._scope.mine(inbox), inbox.c.processed_at.is_(None))
+            .where(
+                self._scope.mine(inbox),
+                inbox.c.processed_at.is_(None),
+                or_(inbox.c.again_at.is_(None), inbox.c.again_at <= now),
+            )
             .order_by(inbox.c.outcome.is_not(None), inbox.c.kind.in_(_RECEIPT_KINDS), inbox.c.id)
             .limit(limit)
         )
@@ -152,7 +160,7 @@ class Inbox:
             if self._scope.clock.now() - entry.received_at > PARKED_FOR:
                 self._mark(connection, entry, "poisoned")
                 return "poisoned"
-            connection.execute(self._change(entry).values(outcome="failing"))
+            self._wait(connection, entry, "failing")
         return "failing"
 
     def was_identity(self, event: Event, endpoint: str) -> bool:
@@ -223,11 +231,16 @@ class Inbox:
                 self._mark(connection, entry, "unmatched")
                 outcome = Outcome(what="unmatched")
             else:
-                connection.execute(self._change(entry).values(outcome="parked"))
+                self._wait(connection, entry, "parked")
         return outcome
 
     def _mark(self, connection: Connection, entry: Entry, outcome: str) -> None:
         connection.execute(self._change(entry).values(processed_at=self._scope.clock.now(), outcome=outcome))
+
+    def _wait(self, connection: Connection, entry: Entry, outcome: str) -> None:
+        now = self._scope.clock.now()
+        again_at = now + min(now - entry.received_at, _LOOK_EVERY)
+        connection.execute(self._change(entry).values(outcome=outcome, again_at=again_at))
 
     def _change(self, entry: Entry) -> Any:
         return update(inbox).where(self._scope.mine(inbox), inbox.c.id == entry.id)

@@ -307,6 +307,7 @@ inbox = _table(
     Column("received_at", Instant, nullable=False),
     Column("data", Json, nullable=False),
     Column("processed_at", Instant),
+    Column("again_at", Instant),
     Column("outcome", String(32)),
     UniqueConstraint("tenant_id", "endpoint", "account", "event_key"),
     Index(None, "tenant_id", "processed_at"),

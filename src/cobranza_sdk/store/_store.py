@@ -115,13 +115,14 @@ class Store:
     A database with the newest schema.
 
     Args:
-        engine: The database; `open` makes one from an address.
+        engine: The database, which stays the caller's; `open` makes one from an address.
         clock: The time.
         ids: New ids.
     """
 
     def __init__(self, engine: Engine, *, clock: Clock, ids: Ids) -> None:
         self._engine, self._clock, self._ids = engine, clock, ids
+        self._own = False
         migrate(engine)
 
     @classmethod
@@ -132,7 +133,9 @@ class Store:
         Raises:
             StoreError: It cannot be opened, or its schema is newer than this SDK.
         """
-        return cls(open_engine(url, base=base), clock=clock, ids=ids)
+        store = cls(open_engine(url, base=base), clock=clock, ids=ids)
+        store._own = True
+        return store
 
     def tenant(self, tenant_id: str) -> TenantStore:
         """
@@ -142,6 +145,7 @@ class Store:
 
     def close(self) -> None:
         """
-        Close every connection.
+        Close every connection, unless the engine is the caller's.
         """
-        self._engine.dispose()
+        if self._own:
+            self._engine.dispose()

@@ -237,7 +237,7 @@ class Catalogue:
             raise TemplateError(problems)
         return cls(templates)
 
-    def find(self, template_id: str, *, channel: str, locale: str, discloses: bool | None = None) -> Template:
+    def find(self, template_id: str, *, channel: str, locale: str, stage: str) -> Template:
         """
         The template of an id for a channel, in the debtor's locale or its language.
 
@@ -245,18 +245,24 @@ class Catalogue:
             template_id: Which message.
             channel: Where it goes.
             locale: ``es-PE`` is looked up as ``es-PE``, then as ``es``; never in another language.
-            discloses: Only one that does, or does not; None takes either.
+            stage: Where the debt stands.
 
         Raises:
-            TemplateError: There is none.
+            TemplateError: There is none, or it is meant for other stages.
         """
         for tag in _fallback(locale):
             found = self._by_key.get((template_id, channel, tag))
-            if found is not None and discloses in (None, found.discloses):
-                return found
-        kind = {None: "", True: ", disclosing", False: ", disclosing nothing"}[discloses]
-        msg = f"no template {template_id!r} for {channel}, {locale}{kind}; {self._there_are(template_id, channel)}"
+            if found is not None:
+                return self._meant_for(stage, found)
+        msg = f"no template {template_id!r} for {channel}, {locale}; {self._there_are(template_id, channel)}"
         raise TemplateError(msg, hint="add it to a catalogue, or write to this debtor in another language or channel")
+
+    @staticmethod
+    def _meant_for(stage: str, template: Template) -> Template:
+        if template.serves(stage):
+            return template
+        msg = f"template {template.id!r} is meant for {', '.join(template.stage)}, and the debt is {stage}"
+        raise TemplateError(msg, hint="let the step end before that stage begins, or widen the template's stage")
 
     def undisclosed(self, *, channel: str, locale: str) -> Template:
         """

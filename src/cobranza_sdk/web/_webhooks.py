@@ -17,7 +17,6 @@ from starlette.routing import Route
 from cobranza_sdk.engine import InboxDesk
 from cobranza_sdk.spec import Clock, WebhookRequest
 
-MAX_BODY = 1024 * 1024
 MAX_HEADERS = 64
 READ_DEADLINE_S = 5.0
 
@@ -47,14 +46,17 @@ def webhook_application(inbox: InboxDesk, clock: Clock, *, public_url: str | Non
     async def take(request: Request) -> Response:
         if len(request.headers) > MAX_HEADERS:
             return Response("too many headers", status_code=431)
+        name = request.path_params["name"]
+        largest = inbox.largest(name)
+        if largest is None:
+            return Response("no such account", status_code=404)
         try:
             with anyio.fail_after(READ_DEADLINE_S):
-                body = await _read(request)
+                body = await _read(request, largest)
         except TooLargeError:
             return Response("too large", status_code=413)
         except TimeoutError:
             return Response("too slow", status_code=408)
-        name = request.path_params["name"]
         webhook = _webhook(request, body, clock.now(), public_url)
         answer = await run_sync(inbox.receive, name, webhook)
         after = BackgroundTask(act) if answer.stored else None
@@ -71,12 +73,12 @@ def webhook_application(inbox: InboxDesk, clock: Clock, *, public_url: str | Non
     )
 
 
-async def _read(request: Request) -> bytes:
+async def _read(request: Request, largest: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > MAX_BODY:
+        if size > largest:
             raise TooLargeError
         chunks.append(chunk)
     return b"".join(chunks)

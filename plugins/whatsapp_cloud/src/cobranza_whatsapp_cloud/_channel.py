@@ -65,6 +65,7 @@ class WhatsAppCloud(Channel):
         correlation=True,
         lookup=False,
         text_length=TEXT_LENGTH,
+        webhook_bytes=4 * 1024 * 1024,
     )
 
     settings: WhatsAppCloudSettings

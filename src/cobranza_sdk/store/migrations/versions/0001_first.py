@@ -54,6 +54,7 @@ def upgrade() -> None:
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("data", sa.Text(), nullable=False),
         sa.Column("processed_at", sa.BigInteger(), nullable=True),
+        sa.Column("again_at", sa.BigInteger(), nullable=True),
         sa.Column("outcome", sa.String(length=32), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_inbox")),
         sa.UniqueConstraint(
