@@ -107,13 +107,14 @@ def types(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """
-    Build the documentation; a warning or a dangling reference fails it.
+    Build the documentation; a warning, a dangling reference or an example that does not run fails it.
     """
     install_wheels(session, "all")
     install(session, "sphinx", "furo", "myst-parser")
     built = HERE / "docs" / "_build"
     shutil.rmtree(built, ignore_errors=True)
     session.run("sphinx-build", "-W", "-n", "--keep-going", "-q", "-b", "html", "docs", str(built / "html"))
+    session.run("pytest", "-c", "pyproject.toml", "-q", "tests/docs")
 
 
 @nox.session

@@ -139,6 +139,7 @@ class FakeChat(RecordingChannel):
         session_window=timedelta(hours=24),
         templates=True,
         inbound=True,
+        webhook_bytes=4 * 1024 * 1024,
     )
 
 

@@ -202,7 +202,7 @@ dates = st.sampled_from([AT, "2026-05-12T10:00Z", "0001-01-01T00:00+14:00", "999
 cells = st.text(max_size=12) | dates | st.builds(lambda at: f"call@{at}:read", dates) | st.sampled_from(["XX", "call"])
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 @given(
     names=st.lists(st.sampled_from(["at", "channel", "country", "region", "contacts", "recipient", "x"]), max_size=9),
     rows=st.lists(st.lists(cells, max_size=9), max_size=3),
@@ -219,7 +219,7 @@ def test_no_table_raises_another_error(decider: Decider, names: list[str], rows:
             decider.decide(case.contact).to_dict()
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 @given(text=st.text(max_size=60), header=st.sampled_from(["", "at,channel,country\n"]))
 def test_no_text_raises_another_error(decider: Decider, text: str, header: str) -> None:
     """

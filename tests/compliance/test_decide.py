@@ -170,7 +170,7 @@ answers = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(first=st.lists(answers, max_size=2), more=answers, hours=st.integers(0, 200))
 def test_one_more_policy_never_allows_more(packs: Any, first: list[Any], more: Any, hours: int) -> None:
     """

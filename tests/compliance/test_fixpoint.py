@@ -199,7 +199,7 @@ def test_every_window_holds_where_the_clock_changes(packs: Any, zone: str, day: 
         assert told == [is_open(dict.fromkeys(range(7), span), at.astimezone(tz), tz) for at in moments], span
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=80)
 @given(law=laws, at=instants, past=pasts)
 def test_not_before_is_the_first_minute_that_a_straight_scan_permits(
     packs: Any, law: Law, at: datetime, past: list[tuple[timedelta, str, str | None]]
@@ -226,7 +226,7 @@ def test_not_before_is_the_first_minute_that_a_straight_scan_permits(
             assert decision.not_before is None or decision.not_before >= minute
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(law=laws, at=instants, past=pasts)
 def test_not_after_is_where_the_present_window_closes(
     packs: Any, law: Law, at: datetime, past: list[tuple[timedelta, str, str | None]]

@@ -47,7 +47,7 @@ Commit `{commit}`, Python {python}.
   unknown is at most the calls in flight at each kill.
 * **caps**: 200 people, twelve attempts each, eight workers, a cap of three: exactly 600 contacts; with the facts read
   before the lock the same run passes the cap.
-* **fuzz**: every property test with a seed of its own.
+* **fuzz**: every property test with a seed of its own and five times the examples.
 """
 
 
@@ -174,6 +174,7 @@ def pytest_run(*arguments: str) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-c", str(HERE / "pyproject.toml"), "-q", *arguments],
         cwd=HERE,
+        env={**os.environ, "PYTHONPATH": str(HERE / "tests" / "proof")},
         capture_output=True,
         text=True,
         check=False,
@@ -190,9 +191,9 @@ def caps(_seed: int) -> dict[str, Any]:
 
 def fuzz(seed: int) -> dict[str, Any]:
     """
-    Every property test with another seed.
+    Every property test with another seed and five times the examples.
     """
-    return pytest_run(f"--hypothesis-seed={seed}", "-m", "hypothesis", "-n", "2", "tests", "plugins")
+    return pytest_run("-p", "effort", f"--hypothesis-seed={seed}", "-m", "hypothesis", "-n", "2", "tests", "plugins")
 
 
 PROOFS: dict[str, Callable[[int], dict[str, Any]]] = {"kills": kills, "caps": caps, "fuzz": fuzz}

@@ -104,6 +104,20 @@ async def test_a_body_that_is_too_large_is_refused_before_it_is_read_to_its_end(
     assert house.tenant.inbox.pending() == []
 
 
+async def test_a_channel_that_declares_larger_webhooks_gets_them(make_house: Any) -> None:
+    """
+    A vendor that sends a thousand reports at once must not be refused, for it gives up and the opt-outs are lost.
+    """
+    house = make_house(channels={"chat": {"provider": "fake_chat"}})
+    body = b"inbound_message|k1||" + b"x" * 3 * 1024 * 1024
+
+    async with client(house.webhooks) as http:
+        answer = await http.post("/webhooks/chat", content=body, headers=GOOD)
+        larger = await http.post("/webhooks/chat", content=body + body, headers=GOOD)
+
+    assert (answer.status_code, larger.status_code) == (200, 413)
+
+
 async def test_too_many_headers_are_refused(house: Cobranza) -> None:
     """
     S-05: sixty-four are enough for any vendor.
