@@ -100,3 +100,27 @@ def test_an_opt_out_without_a_quote_closes_the_channel_not_the_account(
 
     (withdrawn,) = house.events(kinds=["consent.withdrawn"])
     assert withdrawn.payload["channel"] == "sms"
+
+
+def test_an_opt_out_is_one_whatever_the_plugin_keeps_beside_it(house: Cobranza, debtor: Any, clock: FixedClock) -> None:
+    """
+    `raw` is the vendor's own: a key in it that happens to have some name may not keep a withdrawal from being heard.
+    """
+    from cobranza_sdk import Event, EventKind
+
+    point = ContactPoint(address=Address("e164", "+51900123456"), holder_role="debtor", state="confirmed")
+    house.portfolio.put(debtor(contact_points=[point]))
+    event = Event(
+        kind=EventKind.OPT_OUT,
+        key="k",
+        occurred_at=clock.now() + timedelta(seconds=1),
+        account="fake_sms",
+        address=point.address,
+        raw={"scope": "marketing"},
+    )
+
+    house.tenant.inbox.store("sms", [event], clock.now())
+    house.process_inbox()
+
+    (withdrawn,) = house.events(kinds=["consent.withdrawn"])
+    assert withdrawn.payload["channel"] == "sms"

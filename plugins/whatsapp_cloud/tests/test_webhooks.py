@@ -388,18 +388,28 @@ def preference(**changes: Any) -> dict[str, Any]:
     return {"metadata": {"phone_number_id": "106540352242922"}, "user_preferences": [item | changes]}
 
 
-def test_the_vendors_own_opt_out_is_about_marketing(parsed: Parsed) -> None:
-    """It closes marketing and leaves reminders open: the scope must not be lost."""
-    (event,) = parsed(preference(), field="user_preferences")
-    (again,) = parsed(preference(), field="user_preferences")
-    (later,) = parsed(preference(timestamp=1750263774), field="user_preferences")
+@pytest.mark.parametrize("category", ["marketing_messages", None])
+def test_the_vendors_own_opt_out_is_about_marketing(parsed: Parsed, category: str | None) -> None:
+    """Reported as an opt-out, it would end reminders that the person still wants; it is kept in the vendor's words."""
+    (event,) = parsed(preference(category=category, user_id="PE.1349"), field="user_preferences")
+    (again,) = parsed(preference(category=category, user_id="PE.1349"), field="user_preferences")
+    (later,) = parsed(preference(category=category, timestamp=1750263774), field="user_preferences")
 
-    assert (event.kind, event.raw["scope"]) == (EventKind.OPT_OUT, "marketing")
+    assert (event.kind, event.reference) == (EventKind.UNKNOWN, "user_preferences")
+    assert event.raw == {"value": "stop", "user_id": "PE.1349"} | ({"category": category} if category else {})
     assert event.address == Address("e164", "+51987654321")
     assert event.account == "106540352242922"
     assert event.key == again.key
     assert event.key != later.key
     assert "987654321" not in event.key
+
+
+@pytest.mark.parametrize("category", ["utility_messages", "all", "", 7])
+def test_a_preference_against_anything_else_is_an_opt_out(parsed: Parsed, category: object) -> None:
+    """The vendor may let people stop reminders one day: whoever does is not to be written to meanwhile."""
+    (event,) = parsed(preference(category=category), field="user_preferences")
+
+    assert event.kind is EventKind.OPT_OUT
 
 
 def test_resuming_marketing_is_no_consent_to_collect(parsed: Parsed) -> None:

@@ -201,8 +201,8 @@ class InboxDesk:
         return entry.endpoint if here is not None and here.provider.account == entry.event.account else None
 
     def _intent(self, entry: Entry) -> str | None:
-        if entry.event.kind not in _FROM_PEOPLE or entry.event.raw.get("scope") == "marketing":
-            return None  # a word against marketing does not close the channel for what is owed
+        if entry.event.kind not in _FROM_PEOPLE:
+            return None
         known = _FROM_PEOPLE[entry.event.kind]
         if known is not None:
             return known

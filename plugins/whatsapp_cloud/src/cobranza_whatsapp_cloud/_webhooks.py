@@ -62,6 +62,8 @@ _NO_NEWS = frozenset({"played"})
 _NOT_CONTENT = frozenset({"reaction", "system", "unsupported"})
 _MEDIA = frozenset({"image", "document", "audio", "video", "sticker"})
 _WORDS_OF_THE_PERSON = frozenset({"text", "button", "interactive"})
+#: Categories of a preference that leave reminders open; where the vendor names none, it is this one.
+_MARKETING = ("marketing_messages", None)
 _TEMPLATE_FIELDS = {
     "message_template_status_update": "status",
     "template_category_update": "category",
@@ -284,19 +286,22 @@ def _content(message: Mapping[str, Any], kind: str) -> tuple[str | None, dict[st
 
 
 def _preferences(change: _Change) -> Iterator[Event]:
+    """
+    What a person told the vendor to stop. The vendor knows marketing alone, and that does not touch what is owed.
+    """
     for preference in objects(change.value, "user_preferences"):
         if preference.get("value") != "stop":
             continue
-        category = keep(preference, ("category",)).get("category")
-        scope = category.removesuffix("_messages") if isinstance(category, str) and category else "marketing"
+        about_marketing = preference.get("category") in _MARKETING
         user_id = business_scoped(preference, "user_id")
         yield Event(
-            kind=EventKind.OPT_OUT,
+            kind=EventKind.UNKNOWN if about_marketing else EventKind.OPT_OUT,
             key=f"preference:{digest(preference)}",
             occurred_at=moment(epoch_seconds(preference.get("timestamp"))),
-            account=change.account if "metadata" in change.value else _owner(change),
+            account=_account_or_owner(change),
             address=person_address(preference.get("wa_id"), user_id),
-            raw={"scope": scope, **({"user_id": user_id} if user_id else {})},
+            reference=change.field,
+            raw=keep(preference, ("category", "value")) | ({"user_id": user_id} if user_id else {}),
         )
 
 
@@ -333,3 +338,7 @@ def _owner(change: _Change) -> str:
     if change.owner is None:
         reject("entry.id is missing")
     return change.owner
+
+
+def _account_or_owner(change: _Change) -> str:
+    return change.account if "metadata" in change.value else _owner(change)
