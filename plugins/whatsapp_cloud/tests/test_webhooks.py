@@ -290,10 +290,93 @@ def test_other_content_is_reported_with_what_was_shown(
     json.dumps(dict(event.raw), allow_nan=False)
 
 
-@pytest.mark.parametrize("kind", ["reaction", "system", "unsupported"])
+@pytest.mark.parametrize("kind", ["reaction", "unsupported"])
 def test_what_says_nothing_is_ignored(parsed: Parsed, kind: str) -> None:
     """A thumb on a message is no answer to it."""
     assert parsed(inbound(kind, {"emoji": "👍"})) == []
+
+
+def system(what: Any, **changes: Any) -> dict[str, Any]:
+    told = {"body": "User Ana changed from 51987654321 to 51911111111", "type": what, "wa_id": "51911111111"}
+    return inbound("system", told | {"user_id": "PE.2"} | changes)
+
+
+@pytest.mark.parametrize(
+    ("what", "changes"),
+    [("user_changed_number", {}), ("user_changed_number", {"wa_id": None}), ("user_changed_user_id", {})],
+)
+def test_a_number_that_was_given_up_is_a_wrong_one(parsed: Parsed, what: str, changes: dict[str, Any]) -> None:
+    """The operator gives it to a stranger, who would learn of the debt."""
+    (event,) = parsed(system(what, **changes))
+
+    assert event.kind is EventKind.WRONG_NUMBER
+    assert event.address == Address("e164", "+51987654321")
+    assert (event.key, event.account) == ("wamid.IN:system", "106540352242922")
+    assert event.text is None
+    assert (event.raw["system"]["type"], event.raw["system"]["user_id"]) == (what, "PE.2")
+
+
+@pytest.mark.parametrize(
+    ("what", "changes"),
+    [
+        ("user_changed_user_id", {"wa_id": None}),
+        ("user_changed_user_id", {"wa_id": "51987654321"}),
+        ("user_changed_number", {"wa_id": "51987654321"}),
+        ("user_identity_changed", {}),
+    ],
+)
+def test_what_may_be_the_number_of_today_is_not_closed(parsed: Parsed, what: str, changes: dict[str, Any]) -> None:
+    """Law 12: where the vendor does not say which number is the old one, its words are kept and nothing is done."""
+    (event,) = parsed(system(what, **changes))
+
+    assert (event.kind, event.reference) == (EventKind.UNKNOWN, f"system:{what}")
+
+
+@pytest.mark.parametrize(("old", "new"), [("5215512345678", "525512345678"), ("5511987654321", "551187654321")])
+def test_one_number_in_two_spellings_was_not_given_up(parsed: Parsed, old: str, new: str) -> None:
+    """The vendor adds and drops digits in Mexico and Brazil."""
+    message = system("user_changed_number", wa_id=new)
+    message["messages"][0]["from"] = old
+
+    (event,) = parsed(message)
+
+    assert event.kind is EventKind.UNKNOWN
+
+
+def test_a_system_message_without_a_phone_is_kept(parsed: Parsed) -> None:
+    """People with a username have no number here; the vendor adds kinds of messages, and one may have no name."""
+    message = system("user_changed_number")
+    message["messages"][0] |= {"from": None, "from_user_id": "PE.1"}
+
+    (nameless,) = parsed(inbound("system", {"emoji": "👍"}))
+    (without,) = parsed(message)
+
+    assert (nameless.kind, nameless.reference) == (EventKind.UNKNOWN, "system")
+    assert (without.kind, without.address) == (EventKind.UNKNOWN, Address("bsuid", "PE.1"))
+
+
+def test_the_name_of_a_person_is_not_kept(parsed: Parsed) -> None:
+    """The vendor's sentence holds it, and nobody needs it."""
+    (event,) = parsed(system("user_changed_number"))
+
+    assert "Ana" not in json.dumps(dict(event.raw))
+
+
+def test_a_new_business_scoped_id_is_kept(parsed: Parsed) -> None:
+    """It tells that the old one leads nowhere, and not whether the phone is still the same person's."""
+    update = {"wa_id": "51987654321", "detail": "Ana", "user_id": {"previous": "PE.1", "current": "PE.2"}}
+    value = {
+        "metadata": {"phone_number_id": "106540352242922"},
+        "user_id_update": [update | {"timestamp": "1750263773"}],
+    }
+
+    (event,) = parsed(value, field="user_id_update")
+    (again,) = parsed(value, field="user_id_update")
+
+    assert (event.kind, event.reference) == (EventKind.UNKNOWN, "user_id_update")
+    assert (event.address, event.raw) == (Address("bsuid", "PE.1"), {"previous": "PE.1", "current": "PE.2"})
+    assert event.account == "106540352242922"
+    assert event.key == again.key
 
 
 @pytest.mark.parametrize(
@@ -531,6 +614,8 @@ def test_a_signed_body_that_cannot_be_read_is_rejected(channel: WhatsAppCloud, s
         inbound("text", {"body": "x"}, id=None),
         inbound("text", {"body": "x"}, timestamp=None),
         inbound("text", {"body": "x"}, type=None),
+        inbound("system", {}, id=None),
+        inbound("system", {}, timestamp=None),
     ],
 )
 def test_an_update_without_what_it_needs_is_rejected(parsed: Parsed, value: Any) -> None:
@@ -569,6 +654,9 @@ def test_the_number_of_updates_is_bounded(parsed: Parsed) -> None:
         parsed({"statuses": [update] * 600}, {"statuses": [update] * 401})
     with pytest.raises(WebhookRejectedError):
         parsed(*[{}] * 1001, field="novelty")
+    for field in ("user_preferences", "user_id_update"):
+        with pytest.raises(WebhookRejectedError, match="too many"):
+            parsed({field: [{}] * 1001}, field=field)
 
 
 def test_a_rejection_quotes_nothing_of_the_body(channel: WhatsAppCloud, signed: Signed) -> None:
@@ -605,8 +693,13 @@ JSON = st.recursive(
     ),
     max_leaves=20,
 )
-FIELDS = st.sampled_from(["messages", "user_preferences", "message_template_status_update", "template_category_update"])
-LISTS = st.sampled_from(["statuses", "messages", "user_preferences", "contacts", "metadata", "event"])
+FIELDS = st.sampled_from(
+    [
+        *("messages", "user_preferences", "user_id_update"),
+        *("message_template_status_update", "template_category_update"),
+    ]
+)
+LISTS = st.sampled_from(["statuses", "messages", "user_preferences", "user_id_update", "contacts", "metadata", "event"])
 
 
 @profile(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -633,7 +726,7 @@ def test_any_value_inside_the_envelope_is_read_or_rejected(parsed: Parsed, field
     changes=st.dictionaries(
         st.sampled_from(["from", "from_user_id", "context", "id", "timestamp", "errors", "pricing", "status"]), JSON
     ),
-    kind=st.sampled_from(["text", "button", "interactive", "image", "contacts", "status"]),
+    kind=st.sampled_from(["text", "button", "interactive", "image", "contacts", "system", "status"]),
 )
 def test_any_field_of_an_update_is_read_or_rejected(parsed: Parsed, content: Any, changes: Any, kind: str) -> None:
     """The same one level deeper: one wrong field in an update that is otherwise right."""

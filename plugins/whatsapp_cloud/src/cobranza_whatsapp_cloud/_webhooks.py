@@ -18,6 +18,7 @@ from urllib.parse import parse_qs
 from attrs import frozen
 
 from cobranza_sdk import (
+    Address,
     Event,
     EventKind,
     Secret,
@@ -58,12 +59,18 @@ _STATUSES = {
     "read": EventKind.READ,
     "failed": EventKind.FAILED,
 }
+#: Where a change holds several updates.
+_LISTS = ("statuses", "messages", "user_preferences", "user_id_update")
 _NO_NEWS = frozenset({"played"})
-_NOT_CONTENT = frozenset({"reaction", "system", "unsupported"})
+_NOT_CONTENT = frozenset({"reaction", "unsupported"})
 _MEDIA = frozenset({"image", "document", "audio", "video", "sticker"})
 _WORDS_OF_THE_PERSON = frozenset({"text", "button", "interactive"})
 #: Categories of a preference that leave reminders open; where the vendor names none, it is this one.
 _MARKETING = ("marketing_messages", None)
+#: Changes by which a person gives up a number, and whether ``from`` is surely the old one when no new one is told.
+_NUMBER_CHANGES = {"user_changed_number": True, "user_changed_user_id": False}
+#: Digits at the end that stay the same in all ways in which the vendor writes one number.
+_LINE_DIGITS = 7
 _TEMPLATE_FIELDS = {
     "message_template_status_update": "status",
     "template_category_update": "category",
@@ -214,9 +221,7 @@ def _changes(
 
 
 def _updates(value: object) -> int:
-    lists = (
-        (value.get(name) for name in ("statuses", "messages", "user_preferences")) if isinstance(value, dict) else ()
-    )
+    lists = (value.get(name) for name in _LISTS) if isinstance(value, dict) else ()
     return max(1, sum(len(updates) for updates in lists if isinstance(updates, list)))
 
 
@@ -227,7 +232,9 @@ def _conversation(change: _Change) -> Iterator[Event]:
             yield _status(status, word, change.account)
     for message in objects(change.value, "messages"):
         kind = required_word(message, "type")
-        if kind not in _NOT_CONTENT:
+        if kind == "system":
+            yield _system(message, change)
+        elif kind not in _NOT_CONTENT:
             yield _inbound(message, kind, change)
 
 
@@ -264,6 +271,38 @@ def _inbound(message: Mapping[str, Any], kind: str, change: _Change) -> Event:
         reply_to=optional_id(sub(message, "context"), "id"),
         raw={"type": kind, **kept, **({"user_id": user_id} if user_id else {})},
     )
+
+
+def _system(message: Mapping[str, Any], change: _Change) -> Event:
+    """
+    What the vendor says of a person. A number given up may be a stranger's tomorrow: nothing is to be sent there.
+    """
+    wamid, part = required_id(message, "id"), sub(message, "system")
+    what = optional_id(part, "type")
+    left = _left_number(message, what)
+    return Event(
+        kind=EventKind.UNKNOWN if left is None else EventKind.WRONG_NUMBER,
+        key=f"{wamid}:system",
+        occurred_at=moment(epoch_seconds(message.get("timestamp"))),
+        account=change.account,
+        provider_message_id=wamid,
+        address=left or person_address(message.get("from"), business_scoped(message, "from_user_id")),
+        reference=f"system:{what}" if what else "system",
+        raw={"type": "system", "system": keep(part, ("type", "wa_id", "user_id"))},
+    )
+
+
+def _left_number(message: Mapping[str, Any], what: str | None) -> Address | None:
+    """
+    The phone that a person had before; None where it may be the one they have now.
+    """
+    old = person_address(message.get("from"), None)
+    new = person_address(sub(message, "system").get("wa_id"), None)
+    if old is None or what not in _NUMBER_CHANGES:
+        return None
+    if new is None:
+        return old if _NUMBER_CHANGES[what] else None
+    return None if old.value[-_LINE_DIGITS:] == new.value[-_LINE_DIGITS:] else old
 
 
 def _content(message: Mapping[str, Any], kind: str) -> tuple[str | None, dict[str, object]]:
@@ -305,6 +344,20 @@ def _preferences(change: _Change) -> Iterator[Event]:
         )
 
 
+def _user_ids(change: _Change) -> Iterator[Event]:
+    for update in objects(change.value, "user_id_update"):
+        ids = keep(sub(update, "user_id"), ("previous", "current"))
+        yield Event(
+            kind=EventKind.UNKNOWN,
+            key=f"user_id:{digest(update)}",
+            occurred_at=moment(epoch_seconds(update.get("timestamp"))),
+            account=_account_or_owner(change),
+            address=person_address(None, business_scoped(ids, "previous")),
+            reference=change.field,
+            raw=ids,
+        )
+
+
 def _template(change: _Change) -> Iterator[Event]:
     value = change.value
     update = _TEMPLATE_FIELDS[change.field]
@@ -330,6 +383,7 @@ def _template(change: _Change) -> Iterator[Event]:
 _READERS = {
     "messages": _conversation,
     "user_preferences": _preferences,
+    "user_id_update": _user_ids,
     **dict.fromkeys(_TEMPLATE_FIELDS, _template),
 }
 
