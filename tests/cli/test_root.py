@@ -33,17 +33,25 @@ def test_a_bare_installation_names_the_extra_that_brings_the_demo(
     assert not (tmp_path / "demo").exists()
 
 
+#: What only a connection needs: naming what is installed opens none.
+CONNECTING = ["sqlalchemy", "httpx", "aiosmtplib", "aiosmtpd", "starlette", "uvicorn"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "unused"),
     [
-        (["--help"], ["sqlalchemy", "httpx", "babel", "holidays", "rich", "structlog", "starlette", "phonenumbers"]),
-        (["plugins", "--json"], ["sqlalchemy", "httpx", "babel", "holidays", "starlette", "uvicorn", "matplotlib"]),
+        (
+            ["--help"],
+            [*CONNECTING, "asyncio", "ssl", "cattrs", "babel", "holidays", "rich", "structlog", "phonenumbers"],
+        ),
+        (["plugins", "--json"], [*CONNECTING, "asyncio", "ssl", "cattrs", "babel", "holidays", "matplotlib"]),
+        (["packs", "list", "--json"], [*CONNECTING, "cattrs", "babel", "matplotlib", "alembic"]),
         (
             ["decide", "--country", "PE", "--at", "2026-08-05T10:00:00-05:00", "--channel", "sms"],
-            ["sqlalchemy", "httpx", "babel", "starlette", "uvicorn", "matplotlib", "alembic"],
+            [*CONNECTING, "cattrs", "babel", "matplotlib", "alembic"],
         ),
     ],
-    ids=["help", "plugins", "decide"],
+    ids=["help", "plugins", "packs", "decide"],
 )
 def test_a_command_imports_only_what_it_uses(arguments: list[str], unused: list[str], tmp_path: Path) -> None:
     """

@@ -227,15 +227,16 @@ def test_the_hooks_name_channel_and_sandbox() -> None:
     assert channel.name == sandbox.name == "smtp_email"
 
 
-def test_the_channel_needs_no_emulator() -> None:
+def test_the_channel_needs_no_emulator_and_names_need_no_library() -> None:
     """
-    Production installs come without the extra.
+    Production installs come without the extra, and every command starts by asking what there is.
     """
     code = (
         "import sys, cobranza_smtp_email as plugin; early = set(sys.modules); list(plugin.cobranza_channels());"
-        "assert 'cobranza_smtp_email._channel' not in early and 'aiosmtplib' not in early;"
-        "assert 'cobranza_smtp_email._sandbox' not in sys.modules and 'aiosmtpd' not in sys.modules;"
-        "list(plugin.cobranza_sandboxes()); assert 'aiosmtpd' not in sys.modules"
+        "assert 'cobranza_smtp_email._channel' not in early;"
+        "assert 'cobranza_smtp_email._sandbox' not in sys.modules;"
+        "list(plugin.cobranza_sandboxes());"
+        "assert not {'aiosmtpd', 'aiosmtplib', 'asyncio', 'ssl'} & set(sys.modules)"
     )
 
     subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603  # our own interpreter and code

@@ -1,5 +1,7 @@
 """
 From a table of a configuration file to an attrs class, with errors that name the full key.
+
+cattrs is imported when there is a table: many commands need none.
 """
 
 from __future__ import annotations
@@ -12,21 +14,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import attrs
-import cattrs
-from cattrs.errors import (
-    AttributeValidationNote,
-    BaseValidationError,
-    ForbiddenExtraKeysError,
-    IterableValidationError,
-    IterableValidationNote,
-)
 
 from cobranza_sdk.loading._errors import ConfigurationError
 from cobranza_sdk.model import InvalidValueError
 from cobranza_sdk.spec import Secret
+
+if TYPE_CHECKING:
+    import cattrs
+    from cattrs.errors import ForbiddenExtraKeysError
 
 T = TypeVar("T")
 
@@ -80,6 +78,8 @@ def structure(
     Raises:
         ConfigurationError: With one sentence per problem.
     """
+    from cattrs.errors import BaseValidationError
+
     where = path or "configuration"
     if not isinstance(data, Mapping):
         raise ConfigurationError([f"{where}: {_found(data, dict)}"])
@@ -97,6 +97,8 @@ def structure(
 
 
 def _converter(base: Path, *, plain_secrets: bool) -> cattrs.Converter:
+    import cattrs
+
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
     for scalar in (str, int, float, bool):
         converter.register_structure_hook(scalar, _strict(scalar))
@@ -145,6 +147,7 @@ def _collection_hook(converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
     """
     Take a list where several values are expected: a text is no list of letters.
     """
+    from cattrs.errors import IterableValidationError, IterableValidationNote
 
     def hook(value: Any, kind: Any) -> Any:
         if not isinstance(value, (list, tuple, set, frozenset)):
@@ -239,6 +242,13 @@ def _problems(error: BaseException, path: str, cls: Any, value: Any) -> Iterable
     """
     One sentence per mistake. *value* is what stands at *path*: it is looked at and never shown.
     """
+    from cattrs.errors import (
+        AttributeValidationNote,
+        BaseValidationError,
+        ForbiddenExtraKeysError,
+        IterableValidationNote,
+    )
+
     if not isinstance(error, BaseValidationError):
         yield _sentence(error, path, cls, value)
         return

@@ -1,20 +1,18 @@
 """
 The channel: one mail to one recipient, and a precise answer to "did it leave?".
+
+The SMTP library, and asyncio and ssl with it, are imported when a connection is made: naming the channel needs none.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hmac
 import re
-import ssl
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from aiosmtplib import SMTP, SMTPResponseException, SMTPServerDisconnected
-from aiosmtplib.protocol import SMTPProtocol
 from attrs import define, field
 
 from cobranza_sdk import (
@@ -37,15 +35,22 @@ from cobranza_sdk import (
 from cobranza_smtp_email import _webhooks
 from cobranza_smtp_email._config import SmtpEmailSettings, is_link_base
 from cobranza_smtp_email._errors import (
-    FAILURES,
     Progress,
     Stage,
+    failures,
     from_failure,
     no_login,
     no_starttls,
     out_of_turn,
 )
 from cobranza_smtp_email._message import MAX_ATTACHED, Mail, Mailbox, compose
+
+if TYPE_CHECKING:
+    import asyncio
+    import ssl
+
+    from aiosmtplib import SMTP
+    from aiosmtplib.protocol import SMTPProtocol
 
 _CONNECT_S = 30.0
 _COMMAND_S = 60.0
@@ -68,13 +73,19 @@ class _Connection:
     mails: int = 0
 
 
+def _slots() -> asyncio.Semaphore:
+    import asyncio
+
+    return asyncio.Semaphore(_MAX_CONNECTIONS)
+
+
 @define(eq=False)
 class _Pool:
     """
     The connections of one event loop.
     """
 
-    slots: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(_MAX_CONNECTIONS))
+    slots: asyncio.Semaphore = field(factory=_slots)
     idle: list[_Connection] = field(factory=list)
     lifetime: AsyncGenerator[None, None] | None = None
 
@@ -201,7 +212,7 @@ class SmtpEmail(Channel):
             encrypted = client.get_transport_info("sslcontext") is not None
         except ProviderError as error:
             return Health(ok=False, detail=f"{progress.stage.value}: {error}")
-        except FAILURES as error:
+        except failures() as error:
             return Health(ok=False, detail=f"{progress.stage.value}: {from_failure(error, progress)}")
         finally:
             if client is not None:
@@ -216,6 +227,8 @@ class SmtpEmail(Channel):
         """
         Take leave of the server on every kept connection.
         """
+        import asyncio
+
         here = asyncio.get_running_loop()
         for loop, pool in list(self._pools.items()):
             if loop is here and pool.lifetime is not None:
@@ -276,7 +289,7 @@ class SmtpEmail(Channel):
             done = True
         except ProviderError as error:
             return error
-        except FAILURES as error:
+        except failures() as error:
             return from_failure(error, progress)
         finally:  # also when cancelled: a conversation broken off cannot be taken up again
             if connection is not None:
@@ -290,6 +303,8 @@ class SmtpEmail(Channel):
         return reply
 
     async def _pool(self) -> _Pool:
+        import asyncio
+
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
         if pool is None:
@@ -310,6 +325,8 @@ class SmtpEmail(Channel):
         """
         Open, encrypt and log in; on failure nothing stays open.
         """
+        from aiosmtplib import SMTP
+
         settings = self.settings
         self.services.egress.require(settings.host)
         client = SMTP(
@@ -345,6 +362,8 @@ class SmtpEmail(Channel):
 
     async def _tls(self) -> ssl.SSLContext:
         if self._tls_context is None:
+            import asyncio
+
             try:
                 # reads the machine's authorities from disk
                 self._tls_context = await asyncio.to_thread(_tls_context, self.settings.ca_file)
@@ -364,6 +383,8 @@ def _known_mailbox(value: str) -> Mailbox:
 
 
 def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    import ssl
+
     context = ssl.create_default_context(cafile=ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
@@ -381,7 +402,7 @@ def _was_stale(error: ProviderError, progress: Progress) -> bool:
 
 
 async def _leave(client: SMTP) -> None:
-    with contextlib.suppress(*FAILURES):
+    with contextlib.suppress(*failures()):
         await client.quit(timeout=_QUIT_S)
     client.close()
 
@@ -401,6 +422,8 @@ async def _transact(client: SMTP, mail: Mail, progress: Progress) -> str:
     """
     MAIL, RCPT, DATA and the final dot, one by one, so that it is known how far it got.
     """
+    from aiosmtplib import SMTPResponseException
+
     progress.stage = Stage.MAIL
     options = _mail_options(client, mail)
     encoding = "utf-8" if mail.needs_utf8 else "ascii"
@@ -445,6 +468,8 @@ def _require_quiet(client: SMTP) -> SMTPProtocol:
     """
     The open protocol, with no answer lying in it that nobody asked for.
     """
+    from aiosmtplib import SMTPServerDisconnected
+
     protocol = client.protocol
     if protocol is None or not protocol.is_connected:
         msg = "Connection lost"

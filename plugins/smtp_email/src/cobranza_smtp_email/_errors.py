@@ -9,11 +9,9 @@ vendor uses a number in its own way, the row says so.
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Mapping
 from enum import Enum
 
-from aiosmtplib import SMTPException, SMTPResponseException
 from attrs import define, frozen
 
 from cobranza_sdk import Category, Disposition, ProviderError, Transmitted
@@ -217,6 +215,8 @@ def from_failure(error: BaseException, progress: Progress) -> ProviderError:
 
     After the final dot only an explicit refusal means "no": everything else may be out, and is not tried again.
     """
+    from aiosmtplib import SMTPResponseException
+
     if isinstance(error, SMTPResponseException) and error.code // _CLASS in {_TEMPORARY, _PERMANENT}:
         return from_reply(error.code, error.message, progress.stage)
     if isinstance(error, SMTPResponseException):  # no reply at all, or one that does not belong here
@@ -230,8 +230,13 @@ def from_failure(error: BaseException, progress: Progress) -> ProviderError:
     return _unanswered(Category.NETWORK, progress, error)
 
 
-#: What a conversation may end with, for the callers of `from_failure`.
-FAILURES = (SMTPException, OSError, ValueError)
+def failures() -> tuple[type[Exception], ...]:
+    """
+    What a conversation may end with, for the callers of `from_failure`.
+    """
+    from aiosmtplib import SMTPException
+
+    return (SMTPException, OSError, ValueError)
 
 
 def no_starttls() -> ProviderError:
@@ -269,6 +274,8 @@ def _unanswered(category: Category, progress: Progress, error: BaseException) ->
 
 
 def _tls_refused(error: BaseException | None) -> bool:
+    import ssl
+
     if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
         return False  # the connection ended: no verdict on certificate or version
     # the library wraps a failed handshake in a connection error

@@ -1,17 +1,15 @@
 """
 A mail server on loopback, with mailboxes that can press "unsubscribe".
 
-aiosmtpd is imported when it starts: it comes with the extra ``sandbox``.
+aiosmtpd is imported when it starts, for it comes with the extra ``sandbox``, and asyncio too: naming it needs neither.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import logging
 import re
 import socket
-import ssl
 import threading
 from collections.abc import Mapping, Sequence
 from email.message import EmailMessage
@@ -26,6 +24,8 @@ from cobranza_sdk import Address, Clock, Sandbox, SandboxMessage
 from cobranza_smtp_email._config import is_loopback
 
 if TYPE_CHECKING:
+    import ssl
+
     from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 FAULTS = ("greylist", "unknown_user", "drop_after_dot", "no_starttls")
@@ -252,6 +252,8 @@ class _Handler:
         return "250 2.1.5 OK"
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  # likewise
+        import asyncio
+
         content = envelope.content
         raw = content.encode() if isinstance(content, str) else bytes(content or b"")
         self._sandbox._keep(envelope.mail_from or "", envelope.rcpt_tos, raw)  # noqa: SLF001  # one class in two halves
@@ -304,9 +306,13 @@ class _Server:
         self._thread.join()
 
     def _run(self) -> None:
+        import asyncio
+
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
+        import asyncio
+
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         server = await self._loop.create_server(self._connection, sock=self._listening)

@@ -6,7 +6,6 @@ A channel never imports this module, and it imports its web server when it start
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hmac
 import json
@@ -27,6 +26,8 @@ from cobranza_twilio_sms._segments import count_segments
 from cobranza_twilio_sms._webhooks import SIGNATURE, is_opt_out, sign
 
 if TYPE_CHECKING:
+    import asyncio
+
     import httpx
     from starlette.applications import Starlette
     from starlette.requests import Request
@@ -392,6 +393,8 @@ class TwilioSandbox(Sandbox):
 
 
 def _serve(application: Callable[[asyncio.Event], Starlette], listener: socket.socket) -> _Running:
+    import asyncio
+
     import uvicorn
 
     accepting, released = threading.Event(), asyncio.Event()
