@@ -452,6 +452,22 @@ def test_a_reply_pauses_what_is_automatic(world: Any, intent: str, placed: list[
     assert world.attempt(attempt_id)["replied_at"] is not None
 
 
+def test_a_vendors_word_that_a_number_changed_hands_is_no_answer(world: Any) -> None:
+    """
+    Law 12: it closes the address, and proves neither that somebody answered nor that our message arrived.
+    """
+    attempt_id = world.sending().attempt_id
+    world.clock.advance(timedelta(hours=1))
+    world.acme.attempts.recover(timedelta(0))
+    report = world.event(EventKind.WRONG_NUMBER, address=Address("e164", phone_of(world)))
+
+    world.apply(report, "wrong_number")
+
+    row = world.attempt(attempt_id)
+    assert (row["state"], row["replied_at"]) == ("unknown", None)
+    assert world.rows("SELECT state FROM contact_points WHERE scheme = 'e164'") == [{"state": "wrong_party"}]
+
+
 def test_a_wrong_number_is_never_used_again(world: Any) -> None:
     """
     Law 7: whoever says "not me" hears nothing more of the debt.

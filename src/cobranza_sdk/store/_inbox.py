@@ -330,7 +330,9 @@ class Inbox:
         people = self._people(connection, event, row)
         if not people:
             return Outcome(what="parked")
-        if row is not None and (row.replied_at is None or event.occurred_at > row.replied_at):
+        # A vendor's report that the number changed hands is no answer.
+        answers = row is not None and event.kind is not EventKind.WRONG_NUMBER
+        if row is not None and answers and (row.replied_at is None or event.occurred_at > row.replied_at):
             values: dict[str, Any] = {"replied_at": event.occurred_at}
             if row.state == AttemptState.UNKNOWN:  # who answers a message has it
                 values |= {"state": AttemptState.ACCEPTED, "resolution": "accepted", "reason": None}
