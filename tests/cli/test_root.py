@@ -68,3 +68,67 @@ def test_a_command_imports_only_what_it_uses(arguments: list[str], unused: list[
     )
 
     assert json.loads(done.stderr.splitlines()[-1]) == [0, []]
+
+
+def without(module: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """
+    Run a command in an interpreter that has everything but *module*.
+    """
+    script = (
+        f"import sys\nsys.modules[{module!r}] = None\n"
+        f"from cobranza_sdk.cli._root import run\nsys.exit(run({list(arguments)!r}))\n"
+    )
+    return subprocess.run(  # noqa: S603  # our own interpreter
+        [sys.executable, "-c", script],
+        cwd=cwd,
+        check=False,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("module", ["aiosmtpd", "starlette", "uvicorn", "matplotlib"])
+def test_a_demo_without_an_extra_names_the_module_and_writes_nothing(module: str, tmp_path: Path) -> None:
+    """
+    Plugins without what the extra brings beside them: one line that says what to do, and no half-made directory.
+    """
+    done = without(module, "demo", "--dir", "work", cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert f" needs {module}" in done.stderr
+    assert "not installed (hint: pip install 'cobranza-sdk[demo]')" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_demo_without_an_extra_leaves_the_one_before_it_alone(tmp_path: Path) -> None:
+    """
+    What cannot be made anew is not thrown away.
+    """
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / ".cobranza-demo").write_text("made by cobranza demo", "utf-8")
+    (tmp_path / "work" / "report.html").write_text("of yesterday", "utf-8")
+
+    done = without("aiosmtpd", "demo", "--dir", "work", cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert (tmp_path / "work" / "report.html").read_text("utf-8") == "of yesterday"
+
+
+@pytest.mark.parametrize(
+    ("provider", "module"), [("smtp_email", "aiosmtpd"), ("twilio_sms", "uvicorn"), ("whatsapp_cloud", "starlette")]
+)
+def test_an_emulator_without_its_extra_names_the_module(provider: str, module: str, tmp_path: Path) -> None:
+    """
+    The same line whether Python or the plugin noticed that a module is missing.
+    """
+    done = without(module, "sandbox", provider, cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr == (
+        f"error: the emulator of {provider} needs {module}, which is not installed"
+        " (hint: pip install 'cobranza-sdk[demo]')\n"
+    )

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, timedelta, timezone
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,10 @@ from cobranza_sdk.cli._output import print_json, print_table
 from cobranza_sdk.cli._root import Options, command
 from cobranza_sdk.cli._sample import COLUMNS, SEED, make_sample
 from cobranza_sdk.cli._workspace import (
+    DEMO_HINT,
     account_table,
     emulated_channels,
+    needing_extras,
     resource,
     scaffold,
     toml_value,
@@ -45,6 +48,8 @@ _FAILED, _READ, _CONFIRMED = 0.04, 0.6, 0.35
 _ANSWERS = (("BAJA", 0.03), ("Número equivocado", 0.01), ("Ya pagué", 0.03), ("¿Puedo pagar mañana?", 0.04))
 _MARKER = ".cobranza-demo"
 _RISK = "whatsapp.collections"
+#: Optional modules that the demo itself uses: webhooks come in over HTTP, the report has pictures.
+_MODULES = ("starlette", "uvicorn", "matplotlib")
 
 _INTRO = f"""# The demo's configuration: `cobranza attempts`, `events`, `report` and `decide` go on with it.
 live = false
@@ -118,7 +123,6 @@ def demo_command(options: Options, directory: Path) -> None:
     log_to_stderr(everything=options.debug)
     plugins = load_plugins()
     _require(plugins)
-    _prepare(directory)
     say = _silent if options.as_json else click.echo
     with ExitStack() as stack:
         demo = Demo(directory, plugins, stack)
@@ -158,9 +162,10 @@ def _require(plugins: Plugins) -> None:
         )
         if not found
     ]
+    missing += [name for name in _MODULES if find_spec(name) is None]
     if missing:
         msg = f"the demo needs {', '.join(missing)}: not installed"
-        raise CobranzaError(msg, hint="pip install 'cobranza-sdk[demo]'")
+        raise CobranzaError(msg, hint=DEMO_HINT)
 
 
 def _prepare(directory: Path) -> None:
@@ -194,12 +199,17 @@ class Demo:
         listening = stack.enter_context(_free_socket())
         port = listening.getsockname()[1]
         self.sandboxes: dict[str, Sandbox] = {}
-        tables = []
-        for kind, channel, emulator in emulated_channels(plugins):
+        channels = emulated_channels(plugins)
+        for kind, channel, emulator in channels:
             sandbox = emulator(clock=self.clock, webhook_url=f"http://127.0.0.1:{port}/webhooks/{kind}")
-            stack.enter_context(sandbox)
+            with needing_extras(f"the emulator of {channel.name}"):
+                stack.enter_context(sandbox)
             self.sandboxes[kind] = sandbox
-            tables.append(account_table(directory, kind, channel.name, channel.config, sandbox.settings))
+        _prepare(directory)  # not earlier: an emulator that cannot start leaves nothing behind
+        tables = [
+            account_table(directory, kind, channel.name, channel.config, self.sandboxes[kind].settings)
+            for kind, channel, _ in channels
+        ]
         self._write(tables, port)
         settings = read_settings(directory / "cobranza.toml")
         self.cobranza = stack.enter_context(Cobranza(settings, clock=self.clock, plugins=plugins))

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 from typing import Any
 
 import click
 
 from cobranza_sdk.cli._output import open_application, print_json
 from cobranza_sdk.cli._root import Options, command
+from cobranza_sdk.cli._workspace import DEMO_HINT, needing_extras
 from cobranza_sdk.model import CobranzaError
 
 _POLL_S = 0.2
@@ -50,9 +52,11 @@ def sandbox_command(options: Options, provider: str, port: int, webhook_url: str
     if provided is None:
         names = ", ".join(plugins.names("sandbox")) or "none installed"
         msg = f"there is no emulator for {provider}, expected one of {names}"
-        raise CobranzaError(msg, hint="pip install 'cobranza-sdk[demo]' brings the first ones")
+        raise CobranzaError(msg, hint=f"{DEMO_HINT} brings the first ones")
     sandbox = provided.item(clock=SystemClock(), port=port, webhook_url=webhook_url)
-    with sandbox:
+    with ExitStack() as stack:
+        with needing_extras(f"the emulator of {provider}"):
+            stack.enter_context(sandbox)
         settings = dict(sandbox.settings)
         if options.as_json:
             print_json({"provider": provider, "port": sandbox.port, "settings": settings})

@@ -5,7 +5,8 @@ Writes a workspace: configuration, strategy, templates, and accounts that point 
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -13,7 +14,11 @@ from typing import Any, get_args, get_origin
 import attrs
 
 from cobranza_sdk.loading import Plugins
+from cobranza_sdk.model import CobranzaError
 from cobranza_sdk.spec import Channel, Sandbox, Secret
+
+#: What brings everything that the demo and the emulators need.
+DEMO_HINT = "pip install 'cobranza-sdk[demo]'"
 
 
 def resource(room: str, name: str) -> str:
@@ -96,6 +101,24 @@ def emulated_channels(plugins: Plugins) -> list[tuple[str, type[Channel], type[S
             kind = channel.capabilities.channel
             found.setdefault(kind, (kind, channel, emulator.item))
     return list(found.values())
+
+
+@contextmanager
+def needing_extras(who: str) -> Iterator[None]:
+    """
+    Say in one line which module *who* lacks, whether Python or a plugin noticed.
+
+    Raises:
+        CobranzaError: A module is not installed.
+    """
+    try:
+        yield
+    except (ModuleNotFoundError, CobranzaError) as error:
+        lacking = error if isinstance(error, ModuleNotFoundError) else error.__cause__
+        if not isinstance(lacking, ModuleNotFoundError):
+            raise
+        msg = f"{who} needs {(lacking.name or '').partition('.')[0]}, which is not installed"
+        raise CobranzaError(msg, hint=DEMO_HINT) from error
 
 
 def write_files(directory: Path, texts: Mapping[str, str]) -> Sequence[Path]:
