@@ -4,18 +4,15 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import ExitStack
-from typing import Any
 
 import click
 
+from cobranza_sdk.cli._driving import Driver, lines_of_stdin
 from cobranza_sdk.cli._output import open_application, print_json
 from cobranza_sdk.cli._root import Options, command
 from cobranza_sdk.cli._workspace import DEMO_HINT, needing_extras
 from cobranza_sdk.model import CobranzaError
-
-_POLL_S = 0.2
 
 
 @command("serve")
@@ -41,9 +38,12 @@ def serve_command(options: Options, host: str, port: int) -> None:
 @click.argument("provider")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="On 127.0.0.1; 0 takes a free one.")
 @click.option("--webhook-url", help="Where receipts and answers go, for example http://127.0.0.1:8080/webhooks/sms.")
-def sandbox_command(options: Options, provider: str, port: int, webhook_url: str | None) -> None:
+@click.option("--manual", is_flag=True, help="Report nothing by itself: wait for lines on standard input.")
+def sandbox_command(options: Options, provider: str, port: int, webhook_url: str | None, manual: bool) -> None:  # noqa: FBT001  # click's name
     """
     Run a vendor's emulator until interrupted. It reports each message as delivered when it has a webhook address.
+
+    Lines on standard input say what else happens: reply ID WORDS…, read ID, deliver ID, fail ID, or help.
     """
     from cobranza_sdk.loading import SystemClock, load_plugins
 
@@ -64,17 +64,5 @@ def sandbox_command(options: Options, provider: str, port: int, webhook_url: str
             click.echo(f"{provider} is emulated on 127.0.0.1:{sandbox.port} (Ctrl-C ends). Settings to reach it:")
             for name, value in settings.items():
                 click.echo(f"  {name} = {value!r}")
-        _report_deliveries(sandbox, reports=webhook_url is not None)
-
-
-def _report_deliveries(sandbox: Any, *, reports: bool) -> None:
-    """
-    Until interrupted, show each new message as its reader would see it, and report it as delivered.
-    """
-    told, never = 0, threading.Event()
-    while not never.wait(_POLL_S):
-        for message in sandbox.received[told:]:
-            told += 1
-            click.echo(f"took {message.provider_message_id} to {message.to.value}:\n{message.text}\n", err=True)
-            if reports:
-                sandbox.deliver(message.provider_message_id)
+            click.echo("Type what happens to a message, for example `reply ID BAJA`; `help` lists it.")
+        Driver(sandbox, delivers=webhook_url is not None and not manual).run(lines_of_stdin())
