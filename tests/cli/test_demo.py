@@ -102,7 +102,21 @@ def test_the_summary_names_articles_rejections_payments_and_opt_outs(demo: tuple
     assert all(row["line"] for row in summary["rejected_rows"])
     assert summary["payments"] > 0
     assert summary["cancelled_because_paid"] > 0
-    assert summary["opted_out"] > 0
+
+
+def test_opted_out_are_those_who_answered_so_and_not_those_of_the_erps_file(
+    demo: tuple[dict[str, Any], Path],
+) -> None:
+    """
+    The number that a stranger reads is what the emulators posted: the file's own withdrawals answer no message.
+    """
+    summary, place = demo
+
+    withdrawn = run("events", "--kind", "consent.withdrawn", cwd=place)
+    by_file = [event for event in withdrawn if event["actor"] == "erp:exports"]
+    assert by_file
+    assert summary["opted_out"] == summary["replies"]["BAJA"] == len(withdrawn) - len(by_file) > 0
+    assert sum(summary["replies"].values()) == sum(day["answers"]["replied"] for day in summary["days"])
 
 
 def test_who_opted_out_or_paid_gets_nothing_after_it(demo: tuple[dict[str, Any], Path]) -> None:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import random
 import socket
 import sys
 import threading
@@ -21,6 +20,7 @@ from attrs import field, frozen
 
 from cobranza_sdk.cli._logs import log_to_stderr
 from cobranza_sdk.cli._output import print_json, print_table
+from cobranza_sdk.cli._people import People
 from cobranza_sdk.cli._root import Options, command
 from cobranza_sdk.cli._sample import COLUMNS, SEED, make_sample
 from cobranza_sdk.cli._workspace import (
@@ -37,15 +37,12 @@ from cobranza_sdk.loading import FixedClock, Plugins, load_plugins, read_setting
 from cobranza_sdk.model import CobranzaError
 
 if TYPE_CHECKING:
-    from cobranza_sdk.spec import Sandbox, SandboxMessage
+    from cobranza_sdk.spec import Sandbox
 
 #: Three days in August: the second is a holiday in Peru, the third in Colombia.
 DAYS = (date(2026, 8, 5), date(2026, 8, 6), date(2026, 8, 7))
 _LIMA = timezone(timedelta(hours=-5))
 _MORNING, _AFTERNOON = 10, 16
-#: Shares of the people who react: cannot be reached, read, answer with these words, confirm who they are.
-_FAILED, _READ, _CONFIRMED = 0.04, 0.6, 0.35
-_ANSWERS = (("BAJA", 0.03), ("Número equivocado", 0.01), ("Ya pagué", 0.03), ("¿Puedo pagar mañana?", 0.04))
 _MARKER = ".cobranza-demo"
 _RISK = "whatsapp.collections"
 #: Optional modules that the demo itself uses: webhooks come in over HTTP, the report has pictures.
@@ -195,7 +192,6 @@ class Demo:
         self.directory = directory
         self.sample = make_sample(DAYS[0])
         self.clock = FixedClock(_at(DAYS[0], _MORNING))
-        self._chance = random.Random(SEED)  # noqa: S311  # repeatable, not secret
         listening = stack.enter_context(_free_socket())
         port = listening.getsockname()[1]
         self.sandboxes: dict[str, Sandbox] = {}
@@ -216,7 +212,7 @@ class Demo:
         # Webhooks come in as they would on another machine: over HTTP, to an application with connections of its own.
         server = stack.enter_context(Cobranza(settings, clock=self.clock, plugins=plugins))
         stack.enter_context(_serving(server.webhooks, listening))
-        self._seen = dict.fromkeys(self.sandboxes, 0)
+        self.people = People(self.sandboxes, seed=SEED)
 
     def _write(self, tables: Sequence[str], port: int) -> None:
         columns = "".join(f"{name} = {toml_value(header)}\n" for name, header in COLUMNS.items())
@@ -270,39 +266,18 @@ class Demo:
 
     def _answer(self) -> dict[str, int]:
         """
-        Let the people who were written to react: receipts, answers, opt-outs, each a signed webhook.
+        Let the people who were written to react, and act on all of it before the clock goes on.
         """
-        counts: dict[str, int] = {}
-        for kind, sandbox in self.sandboxes.items():
-            news = sandbox.received[self._seen[kind] :]
-            self._seen[kind] += len(news)
-            for message in news:
-                for what in self._react(sandbox, message):
-                    counts[what] = counts.get(what, 0) + 1
+        counts = self.people.react()
         self.cobranza.process_inbox()
         return counts
 
-    def _react(self, sandbox: Sandbox, message: SandboxMessage) -> Iterator[str]:
-        chance, sent = self._chance.random, message.provider_message_id
-        if chance() < _FAILED:
-            if sandbox.fail(sent) is not None:
-                yield "failed"
-            return
-        if sandbox.deliver(sent) is not None:
-            yield "delivered"
-        if chance() < _READ and sandbox.read(sent) is not None:
-            yield "read"
-        words = self._words()
-        if words is not None and sandbox.reply(sent, words) is not None:
-            yield "replied"
-
-    def _words(self) -> str | None:
-        draw = self._chance.random()
-        for words, share in _ANSWERS:
-            if draw < share:
-                return words
-            draw -= share
-        return "SÍ" if draw < _CONFIRMED else None
+    def _opted_out(self) -> int:
+        """
+        Withdrawals that came in by a channel: what the ERP's file brought was no answer to anything.
+        """
+        withdrawn = self.cobranza.events(kinds=["consent.withdrawn"])
+        return sum(event.actor.startswith("channel:") for event in withdrawn)
 
     def summary(self, days: Sequence[Day]) -> dict[str, Any]:
         """
@@ -316,9 +291,6 @@ class Demo:
                 if line.verdict in ("deny", "defer"):
                     key = (line.verdict, f"{line.rule} ({line.citation})")
                     denied[key] = denied.get(key, 0) + line.count
-        kinds: dict[str, int] = {}
-        for event in self.cobranza.events():
-            kinds[event.kind] = kinds.get(event.kind, 0) + 1
         return {
             "directory": str(self.directory),
             "days": [
@@ -336,8 +308,9 @@ class Demo:
             "not_sent": [{"verdict": v, "rule": rule, "count": n} for (v, rule), n in sorted(denied.items())],
             "still_deferred": _by_instant(deferred),
             "rejected_rows": self.cobranza.rejected(),
-            "opted_out": kinds.get("consent.withdrawn", 0),
-            "payments": kinds.get("payment.posted", 0),
+            "replies": dict(self.people.replies),
+            "opted_out": self._opted_out(),
+            "payments": sum(1 for _ in self.cobranza.events(kinds=["payment.posted"])),
             "cancelled_because_paid": sum(line["reason"] == "paid" for line in attempts),
         }
 
