@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cobranza_sdk.cli._output import print_json, print_table, settings_or_default
+from cobranza_sdk.cli._output import print_json, print_table, progress, settings_or_default
 from cobranza_sdk.cli._root import Instant, Options, command
 from cobranza_sdk.model import COLLECTORS, CONSENTS, HOLDER_ROLES, SECTORS, STAGES
 
@@ -101,12 +102,24 @@ def _decide_one(options: Options, decider: Decider, given: dict[str, Any], langu
         click.echo(decision.explain(language))
 
 
+def _results(options: Options, decider: Decider, lines: Iterable[str]) -> list[dict[str, Any]]:
+    from cobranza_sdk.compliance import case_result, read_cases
+
+    results = []
+    with progress(options, "deciding cases") as bar:
+        for case in read_cases(lines, decider):
+            results.append(case_result(case, decider.decide(case.contact)))
+            if bar is not None:
+                bar(len(results))
+    return results
+
+
 def _decide_cases(options: Options, decider: Decider, path: Path) -> None:
-    from cobranza_sdk.compliance import CasesError, case_result, read_cases
+    from cobranza_sdk.compliance import CasesError
 
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
-            results = [case_result(case, decider.decide(case.contact)) for case in read_cases(lines, decider)]
+            results = _results(options, decider, lines)
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{path}: cannot be read ({type(error).__name__}), expected a CSV in UTF-8"
         raise CasesError(msg) from error

@@ -19,7 +19,7 @@ import click
 from attrs import field, frozen
 
 from cobranza_sdk.cli._logs import log_to_stderr
-from cobranza_sdk.cli._output import print_json, print_table
+from cobranza_sdk.cli._output import print_json, print_table, spinner
 from cobranza_sdk.cli._people import People
 from cobranza_sdk.cli._root import Options, command
 from cobranza_sdk.cli._sample import COLUMNS, SEED, make_sample
@@ -129,10 +129,12 @@ def demo_command(options: Options, directory: Path) -> None:
         say(f"WhatsApp's ban on collecting overdue debts is switched off knowingly: accept_risk = [{_RISK!r}]")
         days = []
         for index, day in enumerate(DAYS):
-            days.append(demo.run(index, day))
+            with spinner(options, f"day {index + 1} of {len(DAYS)}, {day:%d %b}"):
+                days.append(demo.run(index, day))
             say(_line(days[-1]))
         summary = demo.summary(days)
-        pages = demo.write_report()
+        with spinner(options, "writing the report"):
+            pages = demo.write_report()
     if options.as_json:
         print_json(summary)
         return

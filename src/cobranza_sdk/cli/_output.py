@@ -45,17 +45,32 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
 @contextmanager
 def progress(options: Options, what: str) -> Iterator[Callable[[int], None] | None]:
     """
-    A progress bar on standard error while somebody watches, else nothing.
+    A progress bar with a count on standard error while somebody watches, else nothing.
     """
+    with _bar(options, what, "{task.completed}") as bar:
+        yield bar
+
+
+@contextmanager
+def spinner(options: Options, what: str) -> Iterator[None]:
+    """
+    The same for work that does not tell how far it is.
+    """
+    with _bar(options, what):
+        yield
+
+
+@contextmanager
+def _bar(options: Options, *words: str) -> Iterator[Callable[[int], None] | None]:
     if options.as_json or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed}"), TimeElapsedColumn())
+    columns = (SpinnerColumn(), *map(TextColumn, words), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
+        task = bar.add_task(words[0], total=None)
         yield lambda done: bar.update(task, completed=done)
 
 

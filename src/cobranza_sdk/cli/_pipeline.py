@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cobranza_sdk.cli._output import open_application, open_rehearsal, print_json, print_table, progress
+from cobranza_sdk.cli._output import open_application, open_rehearsal, print_json, print_table, progress, spinner
 from cobranza_sdk.cli._root import EXIT_DOMAIN, EXIT_OK, Options, at_option, command
 
 if TYPE_CHECKING:
@@ -59,6 +59,16 @@ def _show_sync(cobranza: Cobranza, lines: list[dict[str, Any]]) -> None:
             ("source", "line", "column", "reason"),
             [(row["source"], row["line"], row["column"], row["reason"]) for row in rejected],
         )
+
+
+def _plan(cobranza: Cobranza, options: Options) -> int:
+    with spinner(options, "planning outreaches"):
+        return cobranza.plan()
+
+
+def _plan_preview(cobranza: Cobranza, options: Options) -> list[dict[str, Any]]:
+    with spinner(options, "planning outreaches"):
+        return cobranza.plan_preview()
 
 
 def _dispatch(cobranza: Cobranza, options: Options, limit: int | None) -> dict[str, Any]:
@@ -113,14 +123,14 @@ def plan_command(options: Options, at: datetime | None, dry_run: bool) -> None: 
     """
     with open_application(options, at=at) as cobranza:
         if dry_run:
-            lines = cobranza.plan_preview()
+            lines = _plan_preview(cobranza, options)
             if options.as_json:
                 print_json({"would_plan": lines})
             else:
                 columns = ("creditor", "debtor_id", "currency", "step", "stage", "anchor_on")
                 print_table("Would be planned", columns, [[line[name] for name in columns] for line in lines])
             return
-        made = cobranza.plan()
+        made = _plan(cobranza, options)
         if options.as_json:
             print_json({"planned": made})
         else:
@@ -157,8 +167,8 @@ def _show_preview(options: Options, lines: list[dict[str, Any]]) -> None:
 
 def _rehearse(cobranza: Cobranza, options: Options) -> None:
     lines = _sync(cobranza, options)
-    planned = cobranza.plan_preview()
-    cobranza.plan()
+    planned = _plan_preview(cobranza, options)
+    _plan(cobranza, options)
     dispatched = cobranza.dispatch_preview()
     if options.as_json:
         print_json({"sync": lines, "would_plan": planned, "would_dispatch": dispatched})
@@ -181,7 +191,7 @@ def run_command(options: Options, at: datetime | None, dry_run: bool) -> int:  #
         return EXIT_OK
     with open_application(options, at=at) as cobranza:
         lines = _sync(cobranza, options)
-        made = cobranza.plan()
+        made = _plan(cobranza, options)
         answer = _dispatch(cobranza, options, None)
         if options.as_json:
             print_json({"sync": lines, "rejected": cobranza.rejected(), "planned": made, "dispatch": answer})
