@@ -132,3 +132,18 @@ def test_an_emulator_without_its_extra_names_the_module(provider: str, module: s
         f"error: the emulator of {provider} needs {module}, which is not installed"
         " (hint: pip install 'cobranza-sdk[demo]')\n"
     )
+
+
+@pytest.mark.parametrize("module", ["starlette", "uvicorn"])
+def test_serving_without_its_extra_names_the_module(module: str, tmp_path: Path) -> None:
+    """
+    One line, whichever of the two is missing.
+    """
+    without("nothing_at_all", "init", ".", cwd=tmp_path)
+
+    done = without(module, "serve", "--port", "0", cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert module in done.stderr
+    assert "pip install 'cobranza-sdk[web]'" in done.stderr

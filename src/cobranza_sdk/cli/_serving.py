@@ -24,7 +24,8 @@ def serve_command(options: Options, host: str, port: int) -> None:
     """
     with open_application(options) as cobranza:
         application = cobranza.webhooks
-        import uvicorn
+        with needing_extras("cobranza serve", "pip install 'cobranza-sdk[web]'"):
+            import uvicorn
 
         names = [f"http://{host}:{port}/webhooks/{name}" for name in cobranza.settings.channels]
         if options.as_json:

@@ -104,7 +104,7 @@ def emulated_channels(plugins: Plugins) -> list[tuple[str, type[Channel], type[S
 
 
 @contextmanager
-def needing_extras(who: str) -> Iterator[None]:
+def needing_extras(who: str, hint: str = DEMO_HINT) -> Iterator[None]:
     """
     Say in one line which module *who* lacks, whether Python or a plugin noticed.
 
@@ -118,7 +118,7 @@ def needing_extras(who: str) -> Iterator[None]:
         if not isinstance(lacking, ModuleNotFoundError):
             raise
         msg = f"{who} needs {(lacking.name or '').partition('.')[0]}, which is not installed"
-        raise CobranzaError(msg, hint=DEMO_HINT) from error
+        raise CobranzaError(msg, hint=hint) from error
 
 
 def write_files(directory: Path, texts: Mapping[str, str]) -> Sequence[Path]:
