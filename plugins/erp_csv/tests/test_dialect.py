@@ -68,6 +68,25 @@ def test_a_letter_over_two_chunks_is_still_utf8(tmp_path: Path) -> None:
     assert examine(path, None).encoding == "utf-8"
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("Peña,1\nMuñ".encode()[:-1], "utf-8"),
+        ("Pena,1\nMuñ".encode("cp1252"), "cp1252"),
+        ("Peña,1\nMuñ".encode("cp1252"), "cp1252"),
+    ],
+    ids=["UTF-8 cut within a letter", "one letter at the end", "cp1252"],
+)
+def test_a_file_cut_within_a_letter_keeps_its_encoding(tmp_path: Path, content: bytes, expected: str) -> None:
+    """
+    F67, F69: half a letter at the end must not break the letters of all rows before it.
+    """
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+
+    assert examine(path, None).encoding == expected
+
+
 @pytest.mark.parametrize(("first", "expected"), [("sep=;\n", ";"), ('"sep=|"\r\n', "|"), ("a;b\n", None), ("", None)])
 def test_the_first_line_may_name_the_delimiter(tmp_path: Path, first: str, expected: str | None) -> None:
     """

@@ -56,27 +56,27 @@ def examine(path: Path, encoding: str | None) -> FileFacts:
     """
     digest = hashlib.sha256()
     utf8 = codecs.getincrementaldecoder("utf-8")()
-    is_utf8, size, head = True, 0, b""
+    is_utf8, letters, size, head = True, False, 0, b""
     with path.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
             head = head or chunk[:4096]
             size += len(chunk)
             digest.update(chunk)
             if is_utf8 and (utf8.getstate()[0] or not chunk.isascii()):
-                is_utf8 = _decodes(utf8, chunk)
-    if is_utf8:
-        is_utf8 = _decodes(utf8, b"", final=True)
+                said = _decoded(utf8, chunk)
+                is_utf8, letters = said is not None, letters or not (said or "").isascii()
+    # a file that was cut within a letter is still what its other letters say
+    is_utf8 = is_utf8 and (letters or not utf8.getstate()[0])
     name = encoding or _by_mark(head) or ("utf-8" if is_utf8 else _eight_bit(path))
     return FileFacts(digest=digest.hexdigest()[:16], encoding=name, size=size)
 
 
-def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = False) -> bool:
+def _decoded(decoder: codecs.IncrementalDecoder, chunk: bytes) -> str | None:
     try:
-        decoder.decode(chunk, final)
+        return decoder.decode(chunk)
     except UnicodeDecodeError:
         decoder.reset()
-        return False
-    return True
+        return None
 
 
 def _by_mark(head: bytes) -> str | None:
