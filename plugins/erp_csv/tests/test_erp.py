@@ -211,6 +211,9 @@ async def test_only_a_declared_snapshot_closes_and_only_in_its_currencies(tmp_pa
         ("C,F-x,nunca,PEN,1\n" * 3, 0.5, False),
         ("C,F-x,nunca,PEN,1\n", 0.0, False),
         ("C,F-x,2026-1", 0.9, False),
+        ("C,F-9,2026-11-05,PEN,1", 0.9, False),
+        ("C,F-x,nunca,PEN,1", 0.9, False),
+        ("C,F-x,2026-11-05,PEN,\0", 0.9, False),
         ('C,"F-x,2026-11-05,PEN,1\n', 0.9, False),
     ],
 )
@@ -221,7 +224,52 @@ async def test_a_broken_snapshot_closes_nothing(tmp_path: Path, rest: str, ratio
     path = tmp_path / "a.csv"
     path.write_text(HEAD + lines(0, 2) + rest)
 
-    assert (await read(provider(path, snapshot=True, max_rejected_ratio=ratio)))[-1].complete is complete
+    (batch,) = await read(provider(path, snapshot=True, max_rejected_ratio=ratio))
+
+    assert batch.complete is complete
+    assert len(batch.rejected) == rest.count("C,")
+
+
+@pytest.mark.parametrize(
+    ("head", "last"),
+    [
+        (HEAD, 'C,F-9,2026-11-05,PEN,"1"'),
+        (HEAD[:-1] + ",nota\n", "C,F-9,2026-11-05,PEN,1,"),
+        (HEAD, "Total,,,,4.00"),
+        (HEAD, "Usuario: demo"),
+    ],
+    ids=["closed quote", "a column that is not read", "total", "footer"],
+)
+async def test_a_snapshot_without_its_last_line_end_closes_nothing_and_says_why(
+    tmp_path: Path, head: str, last: str
+) -> None:
+    """
+    F67: a row that is kept may still be the last of a file that was cut; rows behind it would be closed as absent.
+    """
+    path = tmp_path / "a.csv"
+    path.write_text(head + lines(0, 2).replace("\n", "," * (head.count(",") - 4) + "\n") + last)
+
+    (snapshot,) = await read(provider(path, snapshot=True))
+    (plain,) = await read(provider(path))
+
+    assert (snapshot.complete, snapshot.records) == (False, plain.records)
+    assert [(record.line, record.column, record.reason) for record in snapshot.rejected] == [
+        (4, None, "the file ends without a line end: it may be cut, and closes nothing")
+    ]
+    assert plain.rejected == ()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\n\x1a", "\x1a", "\n\n"])
+async def test_a_snapshot_that_shows_its_end_closes(tmp_path: Path, end: str) -> None:
+    """
+    The ends that systems write are ends.
+    """
+    path = tmp_path / "a.csv"
+    path.write_text(HEAD + lines(0, 2)[:-1] + end, newline="")
+
+    (batch,) = await read(provider(path, snapshot=True))
+
+    assert (batch.complete, len(documents([batch])), batch.rejected) == (True, 2, ())
 
 
 async def test_an_empty_snapshot_closes_nothing(tmp_path: Path) -> None:

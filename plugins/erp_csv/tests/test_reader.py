@@ -24,6 +24,7 @@ resource = pytest.importorskip("resource", reason="the memory test needs the res
 
 Load = Callable[..., Any]
 HEAD = "customer_key,customer_name,phone,email,doc_type,doc_number,installment_no,due_date,amount_open\n"
+UNENDED = "the file ends without a line end: its last row may be cut"
 
 
 def row(number: int, **cells: str) -> str:
@@ -401,7 +402,7 @@ def test_the_delimiter_is_found(load: Load, delimiter: str) -> None:
     """
     lines = ["customer_key", "doc_number", "due_date", "amount_open"], ["C1", "F1", "2026-11-05", "5.00"]
 
-    assert len(load("\n".join(delimiter.join(line) for line in lines)).receivables) == 1
+    assert len(load("".join(delimiter.join(line) + "\n" for line in lines)).receivables) == 1
 
 
 def test_titles_totals_rules_footers_and_repeated_headers_are_no_rows(load: Load) -> None:
@@ -480,22 +481,107 @@ def test_columns_of_the_settings_win(load: Load) -> None:
         load(content, columns={**names, "concept": "Glosa"})
 
 
-def test_a_file_cut_at_any_byte_gives_no_wrong_row(load: Load) -> None:
+_ROWS = row(1, customer_name='"Peña, Ana"') + row(2, customer_name="Íñigo")
+_MAILS = "".join(f"C{n},Ana Prueba,,invoice,F-{n},,2026-11-05,100.50,ana{n}@example.com\n" for n in range(2))
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (HEAD + _ROWS, "utf-8"),
+        ((HEAD + _ROWS).replace("\n", "\r\n"), "cp1252"),
+        ((HEAD + _ROWS).replace("\n", "\r\n"), "utf-16-le"),
+        (HEAD + _ROWS.replace("100.50", '"1.234,50"'), "utf-8"),
+        (HEAD + _ROWS.replace("100.50", "480.000"), "utf-8"),
+        (HEAD[:-1] + ",opted_out_channels\n" + _ROWS.replace(".50\n", ".50,sms|email\n"), "utf-8"),
+        (HEAD[:-1] + ",nota\n" + _ROWS.replace(".50\n", ".50,no se lee\n"), "utf-8"),
+        (HEAD.replace("email,", "").replace("amount_open", "amount_open,email") + _MAILS, "utf-8"),
+    ],
+    ids=["LF", "CRLF", "UTF-16", "quoted", "thousands", "withdrawal last", "unread last", "address last"],
+)
+def test_a_file_cut_at_any_byte_gives_no_wrong_row(load: Load, text: str, encoding: str) -> None:
     """
     F67: whatever is lost, what is read is what was written, and the last line is told when it is not whole.
     """
-    content = (HEAD + row(1, customer_name='"Peña, Ana"') + row(2) + row(3, phone="987654321")).encode()
-    whole = load(content)
-    good = [(receivable.external_id, receivable.debtor_id) for receivable in whole.receivables]
-    start = content.index(b"\n") + 1
+    content = text.encode(encoding)
+    start = len(text[: text.index("\n") + 1].encode(encoding))
+    whole = load(content, country="CO", currency="COP")
+    assert len(whole.receivables) == len(whole.debtors) == 2
 
     for end in range(start, len(content) + 1):
-        found = load(content[:end])
-        lines = content[start:end].count(b"\n") + (content[end - 1 : end] != b"\n")
-        ids = [(receivable.external_id, receivable.debtor_id) for receivable in found.receivables]
-        assert ids == good[: len(ids)]
+        found = load(content[:end], country="CO", currency="COP")
+        left = content[start:end].decode(encoding, "ignore")
         told = {line for line, _, _ in found.reasons}
-        assert len(ids) + len(told) >= lines
+        assert found.receivables == whole.receivables[: len(found.receivables)]
+        assert found.debtors == whole.debtors[: len(found.debtors)]
+        assert len(found.receivables) + len(told) >= len(left.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("head", "last"),
+    [
+        (HEAD, row(2)[:-1]),
+        (HEAD, row(2, amount_open="10")[:-1]),
+        (HEAD, row(2, amount_open="'1")[:-1]),
+        (HEAD, row(2, customer_name='"Ana Prueba"')[:-1]),
+        (HEAD, row(2, customer_name='"Ana\nPrueba"')[:-1]),
+        (HEAD[:-1] + ",currency\n", row(2)[:-1] + ","),
+    ],
+    ids=["whole or not", "cut", "guarded", "quoted before", "over two lines", "before the last cell"],
+)
+def test_a_last_row_without_a_line_end_is_told_and_those_before_are_taken(load: Load, head: str, last: str) -> None:
+    """
+    F67: 480000 that was cut to 48 is a good amount, and USD that was cut to nothing the currency of the settings.
+    """
+    found = load(head + row(1).replace("\n", "," * (head.count(",") - 8) + "\n") + last)
+
+    assert [receivable.document for receivable in found.receivables] == ["F-1"]
+    assert found.reasons == [(3, None, UNENDED)]
+
+
+@pytest.mark.parametrize(
+    ("head", "last"),
+    [
+        (HEAD, row(2)[:-1] + "\r"),
+        (HEAD, row(2)[:-1] + "\x1a"),
+        (HEAD, row(2, amount_open='"100.50"')[:-1]),
+        (HEAD[:-1] + ",nota\n", row(2)[:-1] + ",no se l"),
+        (HEAD[:-1] + ",\n", row(2)[:-1] + ","),
+    ],
+    ids=["CRLF cut to CR", "end mark of DOS", "closed quote", "a column that is not read", "a delimiter too many"],
+)
+def test_a_last_row_is_kept_when_nothing_that_is_read_can_be_cut(load: Load, head: str, last: str) -> None:
+    """
+    Files written by hand, and some exports, have no last line end; what is certainly whole is not lost.
+    """
+    found = load(head + row(1).replace("\n", "," * (head.count(",") - 8) + "\n") + last)
+
+    assert [receivable.installments[0].open for receivable in found.receivables] == [Money(10050, "PEN")] * 2
+    assert found.reasons == []
+
+
+@pytest.mark.parametrize("footer", ["Total general;;;;1.253,00", "Usuario: demo", "---;---;---;---;---", "* C2;;;;3"])
+def test_a_footer_needs_no_line_end(load: Load, footer: str) -> None:
+    """
+    Reports for paper end with a total or a name, and often without a line end; the rows above are whole.
+    """
+    head = "customer_key;doc_number;due_date;customer_name;amount_open\n"
+
+    found = load(head + "C1;F1;05/11/2026;Demo;1.250,00\nC2;F2;05/11/2026;Demo;3,00\n" + footer)
+
+    assert [receivable.document for receivable in found.receivables] == ["F1", "F2"]
+    assert not found.rejected
+
+
+def test_a_row_that_may_be_cut_has_no_vote(load: Load) -> None:
+    """
+    F74: 480.000 cut to 480.0 would prove a decimal point, and divide every amount above it by a thousand.
+    """
+    head = "customer_key;doc_number;due_date;amount_open\n"
+
+    found = load(head + "C;F1;05/11/2026;480.000\nC;F2;05/11/2026;480.0", country="CO", currency="COP")
+
+    assert [receivable.installments[0].open for receivable in found.receivables] == [Money(48_000_000, "COP")]
 
 
 def test_bytes_of_another_encoding_cost_their_line(load: Load) -> None:

@@ -25,6 +25,8 @@ MAX_SPAN = 20
 DELIMITERS = (",", ";", "\t", "|")
 
 _CHUNK = 1 << 18
+# a line ends with its line end, the last one also with the end mark of DOS
+_ENDS = "\n\x1a"
 _LETTERS = frozenset("áéíóúñÁÉÍÓÚÑüÜ¿¡ºªãõâêôçÃÕÂÊÔÇ°")
 _ODD = frozenset("¢¤¥£‚„†‡‰‹›•™ƒ§¶¬±µ¨˜ˆ÷×∑∏π∫Ω√≈∆◊ŒœŸÿıþÞðÐ¦¯¸·¼½¾¹²³¾▒░▓│┤╣║╗╝┐└┴┬├─┼╚╔╩╦╠═╬┘┌█▄▀■Ý")  # noqa: RUF001  # look-alikes are what is looked for
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -124,6 +126,7 @@ class Row:
         problem: Why it could not be split, or None.
         cut: Whether the file ends within it.
         last: Whether it ends at the end of the file without a line end.
+        closed: Whether it is the last one and a quote closes its last cell.
     """
 
     line: int
@@ -131,6 +134,14 @@ class Row:
     problem: str | None = None
     cut: bool = False
     last: bool = False
+    closed: bool = False
+
+    @property
+    def open(self) -> bool:
+        """
+        Whether its last cell may have gone on behind the end of the file.
+        """
+        return self.last and not self.closed
 
 
 @define
@@ -141,10 +152,12 @@ class RowReader:
     Attributes:
         delimiter: One character.
         width: Cells per row once the header is known, else None.
+        unended: Whether the line that was read last has no line end.
     """
 
     delimiter: str
     width: int | None = None
+    unended: bool = field(default=False, init=False)
     _waiting: deque[tuple[int, str | None]] = field(factory=deque, init=False)
     _number: int = field(default=0, init=False)
 
@@ -158,15 +171,15 @@ class RowReader:
             if text is None:
                 yield Row(line, [], "the line is longer than 1 MiB")
                 continue
-            stripped = text.rstrip("\n\x1a")
+            stripped = text.rstrip(_ENDS)
             if not stripped or stripped.isspace():
                 continue
             if (problem := _unreadable(stripped)) is not None:
-                yield Row(line, [], problem)
+                yield Row(line, [], problem, last=_unended(text))
             elif '"' in stripped:
                 yield self._quoted(stream, line, text)
             else:
-                yield _sized(Row(line, stripped.split(delimiter), last=text[-1] != "\n"), len(text))
+                yield _sized(Row(line, stripped.split(delimiter), last=_unended(text)), len(text))
 
     def _next(self, stream: TextIO) -> tuple[int, str | None] | None:
         if self._waiting:
@@ -175,19 +188,20 @@ class RowReader:
         if not text:
             return None
         self._number += 1
+        self.unended = _unended(text)
         if len(text) <= MAX_LINE or text[-1] == "\n":
             return self._number, text
         while text and text[-1] != "\n":
             text = stream.readline(MAX_LINE)
+        self.unended = not text
         return self._number, None
 
     def _quoted(self, stream: TextIO, line: int, text: str) -> Row:
-        last = text[-1:] != "\n"
-        cells = self._split([text.rstrip("\n\x1a")])
+        cells = self._split([text.rstrip(_ENDS)])
         if cells is not None:
-            return _sized(Row(line, cells, last=last), len(text))
+            return _sized(self._row(line, cells, [text]), len(text))
         if text.count('"') % 2 == 0:
-            return Row(line, [], "the quotes are broken: a cell goes on after its closing quote")
+            return Row(line, [], "the quotes are broken: a cell goes on after its closing quote", last=_unended(text))
         return self._spanning(stream, line, text)
 
     def _spanning(self, stream: TextIO, line: int, text: str) -> Row:
@@ -206,13 +220,20 @@ class RowReader:
             size += len(more)
             quotes += more.count('"')
             if quotes % 2 == 0:
-                cells = self._split([*parts[:-1], more.rstrip("\n\x1a")])
+                cells = self._split([*parts[:-1], more.rstrip(_ENDS)])
                 if cells is not None and self._believable(cells, parts[1:-1]):
-                    return _sized(Row(line, cells, last=more[-1:] != "\n"), size)
+                    return _sized(self._row(line, cells, parts), size)
                 break
         # nothing is lost: what the open quote swallowed is read again, line by line
         self._waiting.extendleft(reversed(taken))
         return Row(line, [], "a quote opens here and never closes; the lines after it were read by themselves", cut)
+
+    def _row(self, line: int, cells: list[str], lines: list[str]) -> Row:
+        """
+        The row that *lines* make. Behind a closing quote nothing may follow in a cell, not even a blank.
+        """
+        last = _unended(lines[-1])
+        return Row(line, cells, last=last, closed=last and self._split([*lines[:-1], lines[-1] + " "]) is None)
 
     def _believable(self, cells: list[str], swallowed: list[str]) -> bool:
         """
@@ -228,6 +249,10 @@ class RowReader:
         except (csv.Error, ValueError):
             return None
         return cells
+
+
+def _unended(text: str) -> bool:
+    return text[-1] not in _ENDS
 
 
 def _unreadable(text: str) -> str | None:

@@ -171,6 +171,13 @@ class Header:
     names: tuple[str, ...]
     key: str
 
+    @property
+    def ends_read(self) -> bool:
+        """
+        Whether the last column is one that is read.
+        """
+        return len(self.names) - 1 in self.positions.values()
+
 
 class HeaderMap:
     """

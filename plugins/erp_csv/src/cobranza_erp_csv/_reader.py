@@ -48,6 +48,7 @@ _MAX_COUNTRIES = 50
 _TOTALS = re.compile(r"(?:sub-? ?total|total|suma|saldo (?:inicial|final|anterior))\b|\*")
 _RULE = "-=_+| \t"
 _FOOTER = re.compile(r"(?:usuario|user|impreso|pagina|page|fecha de impresion|procesado|generado)\b ?[:\d]?")
+_UNENDED = "the file ends without a line end"
 _GUARDED = ("=", "+", "-", "@")
 
 Record = Debtor | Receivable | Payment
@@ -119,7 +120,7 @@ class FileReader:
         settings: How it is to be read.
         rows: Rows with content that were met, totals and titles aside.
         rejected: Rows among them that were not taken.
-        cut: Whether the file ends within a row.
+        cut: Whether the file ends, or may end, before its data does.
         currencies: ISO codes of what was owed.
     """
 
@@ -130,6 +131,7 @@ class FileReader:
     rejected: int = field(default=0, init=False)
     cut: bool = field(default=False, init=False)
     currencies: set[str] = field(factory=set, init=False)
+    _unended: bool = field(default=False, init=False)
     _map: HeaderMap = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -203,6 +205,7 @@ class FileReader:
                 if len(cells) == width and cells[key] == header.key and tuple(map(plain, cells)) == header.names:
                     continue
                 yield row
+        self._unended = reader.unended
 
     def _survey(self, delimiter: str, header: Header) -> dict[str, dict[object, int]]:
         """
@@ -216,7 +219,7 @@ class FileReader:
         width = len(header.names)
         for row in self._rows(delimiter, header):
             cells = row.cells
-            if len(cells) != width:
+            if len(cells) != width or _may_be_cut(row, header):
                 continue
             for name, index, asked in ask:
                 votes[name].setdefault(asked(cells[index]), row.line)
@@ -265,7 +268,9 @@ class FileReader:
         parser = DocumentParser(self._map.preset, layout.marks, layout.orders, self.settings.currency)
         taker = _Taker(parser=parser, header=layout.header, country=self.settings.country)
         group = _Group()
+        line = layout.header.line
         for row in self._rows(layout.delimiter, layout.header):
+            line = row.line
             if taker.is_furniture(row):
                 continue
             self.rows += 1
@@ -273,7 +278,7 @@ class FileReader:
                 taken = taker.take(row, group)
             except RowError as error:
                 self.rejected += 1
-                self.cut = self.cut or row.cut or (row.last and error.column is None)
+                self.cut = self.cut or row.cut or row.last
                 group.rejected.append(self._reject(row.line, error.column, error.reason, parser.key))
                 group.line = row.line
                 if len(group.rejected) >= _MAX_PENDING_REJECTS:
@@ -295,8 +300,20 @@ class FileReader:
             else:
                 group.items.append(thing)
                 self.currencies.add(thing.part.open.currency)
+        self._end(group, line)
         if group.line:
             yield group.unit()
+
+    def _end(self, group: _Group, line: int) -> None:
+        """
+        Tell why a snapshot closes nothing when its last line could be kept but does not show that it is the last.
+        """
+        if not self._unended or self.cut:
+            return
+        self.cut = True
+        if self.settings.snapshot and self.currencies:
+            group.rejected.append(self._reject(line, None, f"{_UNENDED}: it may be cut, and closes nothing", None))
+            group.line = line
 
     def _reject(self, line: int, column: str | None, reason: str, key: str | None) -> RejectedRecord:
         return RejectedRecord(source=self.path.name, line=line, column=column, reason=reason, key=key)
@@ -359,6 +376,8 @@ class _Taker:
         if len(row.cells) != len(self.header.names):
             ends = "the file ends within this row: " if row.last else ""
             raise RowError(column=None, reason=f"{ends}found {len(row.cells)} cells, expected {len(self.header.names)}")
+        if _may_be_cut(row, self.header):
+            raise RowError(column=None, reason=f"{_UNENDED}: its last row may be cut")
         cells = [*map(_cell, row.cells), ""]
         thing = self.parser.read(self._document(cells))
         if thing is None:
@@ -401,6 +420,13 @@ class _Taker:
                 column="doc_number", reason=f"stands on line {where} for another customer: numbers must be unique"
             )
         raise RowError(column=None, reason=f"duplicate of line {where}")
+
+
+def _may_be_cut(row: Row, header: Header) -> bool:
+    """
+    Whether the end of the file may have shortened a cell that is read: an amount, a day, a key, a withdrawal.
+    """
+    return row.open and header.ends_read
 
 
 def _fits(item: Item, group: _Group) -> None:
