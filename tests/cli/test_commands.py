@@ -221,15 +221,20 @@ def test_a_template_with_an_unknown_variable_is_one_clear_line(workspace: Path) 
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (b"C009,Cut,PE,900 100 009,x@example.com,debtor,yes,sms,invoice,F001-9", "found 10 cells, expected 15"),
-        (b'C009,"Cut,PE,900', "quote"),
-        (b"C009,N\x00L,PE,,,debtor,yes,sms,invoice,F001-9,2026-07-01,2026-08-04,PEN,1.00,1.00", "NUL"),
+        (b"C009,Short,PE,900 100 009,x@example.com,debtor,yes,sms,invoice,F001-9\n", "found 10 cells, expected 15"),
+        (b"C009,Cut,PE,900 100 009,x@example.com,debtor,yes,sms,invo", "the file ends within this row"),
         (
-            b"C009," + b"x" * 1_000_000 + b",PE,,,debtor,yes,sms,invoice,F001-9,2026-07-01,2026-08-04,PEN,1.00,1.00",
+            b"C009,Cut,PE,,,debtor,yes,sms,invoice,F001-9,2026-07-01,2026-08-04,PEN,480000,48",
+            "the file ends without a line end: its last row may be cut",
+        ),
+        (b'C009,"Cut,PE,900\n', "quote"),
+        (b"C009,N\x00L,PE,,,debtor,yes,sms,invoice,F001-9,2026-07-01,2026-08-04,PEN,1.00,1.00\n", "NUL"),
+        (
+            b"C009," + b"x" * 1_000_000 + b",PE,,,debtor,yes,sms,invoice,F001-9,2026-07-01,2026-08-04,PEN,1.00,1.00\n",
             "KiB",
         ),
     ],
-    ids=["truncated", "open quote", "NUL", "a million characters"],
+    ids=["too few cells", "truncated", "truncated in its last cell", "open quote", "NUL", "a million characters"],
 )
 def test_a_broken_row_is_rejected_with_its_line_and_the_others_are_taken(
     workspace: Path, damage: bytes, words: str
@@ -238,7 +243,7 @@ def test_a_broken_row_is_rejected_with_its_line_and_the_others_are_taken(
     Bad input: one row less, told with line and reason; nothing else is lost.
     """
     csv = workspace / "receivables.csv"
-    csv.write_bytes(csv.read_bytes() + damage + b"\n")
+    csv.write_bytes(csv.read_bytes() + damage)
 
     found = answer("sync", "--at", WEDNESDAY, cwd=workspace)
 
