@@ -560,6 +560,17 @@ def test_a_last_row_is_kept_when_nothing_that_is_read_can_be_cut(load: Load, hea
     assert found.reasons == []
 
 
+def test_a_trusted_file_needs_no_line_end_and_may_close_what_is_missing(load: Load) -> None:
+    """
+    Google Sheets never writes the last line end; a row that lacks cells is cut all the same.
+    """
+    whole = load(HEAD + row(1) + row(2)[:-1], last_line_is_whole=True, snapshot=True)
+    cut = load(HEAD + row(1) + row(2)[:-9], last_line_is_whole=True, snapshot=True, name="b.csv")
+
+    assert (len(whole.receivables), whole.reasons, whole.batches[-1].complete) == (2, [], True)
+    assert (len(cut.receivables), len(cut.reasons), cut.batches[-1].complete) == (1, 1, False)
+
+
 @pytest.mark.parametrize("footer", ["Total general;;;;1.253,00", "Usuario: demo", "---;---;---;---;---", "* C2;;;;3"])
 def test_a_footer_needs_no_line_end(load: Load, footer: str) -> None:
     """

@@ -96,6 +96,7 @@ class CsvSettings:
         columns: Header by canonical name; wins over the preset.
         country: ISO 3166-1 code for debtors, phones and habits; needed unless a column says it per row.
         currency: ISO 4217 code for files without a currency column.
+        last_line_is_whole: Whether a file that ends without a line end is trusted; some programs write none.
         snapshot: Whether each file names everything that is open in its currencies.
         max_rejected_ratio: A snapshot with more rejected rows than this closes nothing.
     """
@@ -109,6 +110,7 @@ class CsvSettings:
     columns: dict[str, str] = field(factory=dict, validator=_columns)
     country: str | None = field(default=None, validator=_code(_ALPHA_2))
     currency: str | None = field(default=None, validator=_code(_ALPHA_3))
+    last_line_is_whole: bool = False
     snapshot: bool = False
     max_rejected_ratio: float = field(default=0.5, validator=(validators.ge(0), validators.le(1)))
 

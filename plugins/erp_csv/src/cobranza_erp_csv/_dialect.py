@@ -126,7 +126,7 @@ class Row:
         problem: Why it could not be split, or None.
         cut: Whether the file ends within it.
         last: Whether it ends at the end of the file without a line end.
-        closed: Whether it is the last one and a quote closes its last cell.
+        closed: Whether its last cell is whole, since a quote closes it or the file is trusted.
     """
 
     line: int
@@ -152,11 +152,13 @@ class RowReader:
     Attributes:
         delimiter: One character.
         width: Cells per row once the header is known, else None.
+        trusting: Whether a file is whole that ends without a line end.
         unended: Whether the line that was read last has no line end.
     """
 
     delimiter: str
     width: int | None = None
+    trusting: bool = False
     unended: bool = field(default=False, init=False)
     _waiting: deque[tuple[int, str | None]] = field(factory=deque, init=False)
     _number: int = field(default=0, init=False)
@@ -179,7 +181,8 @@ class RowReader:
             elif '"' in stripped:
                 yield self._quoted(stream, line, text)
             else:
-                yield _sized(Row(line, stripped.split(delimiter), last=_unended(text)), len(text))
+                row = Row(line, stripped.split(delimiter), last=_unended(text), closed=self.trusting)
+                yield _sized(row, len(text))
 
     def _next(self, stream: TextIO) -> tuple[int, str | None] | None:
         if self._waiting:
@@ -188,7 +191,7 @@ class RowReader:
         if not text:
             return None
         self._number += 1
-        self.unended = _unended(text)
+        self.unended = _unended(text) and not self.trusting
         if len(text) <= MAX_LINE or text[-1] == "\n":
             return self._number, text
         while text and text[-1] != "\n":
@@ -233,7 +236,8 @@ class RowReader:
         The row that *lines* make. Behind a closing quote nothing may follow in a cell, not even a blank.
         """
         last = _unended(lines[-1])
-        return Row(line, cells, last=last, closed=last and self._split([*lines[:-1], lines[-1] + " "]) is None)
+        closed = self.trusting or (last and self._split([*lines[:-1], lines[-1] + " "]) is None)
+        return Row(line, cells, last=last, closed=closed)
 
     def _believable(self, cells: list[str], swallowed: list[str]) -> bool:
         """

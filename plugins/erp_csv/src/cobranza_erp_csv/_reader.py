@@ -194,7 +194,7 @@ class FileReader:
         """
         Yield the rows under the header, without repeated headers.
         """
-        reader = RowReader(delimiter)
+        reader = RowReader(delimiter, trusting=self.settings.last_line_is_whole)
         key, width = header.positions["customer_key"], len(header.names)
         with open_text(self.path, self.facts.encoding) as stream:
             for row in reader.rows(stream):
