@@ -150,10 +150,14 @@ def emulator(*arguments: str, stdin: int = subprocess.PIPE) -> Iterator[Emulator
         encoding="utf-8",
     )
     with process:
+        box = None
         try:
-            yield Emulator(process)
+            box = Emulator(process)
+            yield box
         finally:
             process.kill()
+            if box is not None:
+                box.rest()  # read to its end before the pipe is closed
 
 
 def signature(token: str, url: str, fields: Mapping[str, str]) -> str:
