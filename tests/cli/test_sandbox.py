@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -22,6 +23,11 @@ import httpx
 import pytest
 
 WAIT_S = 20.0
+#: A shell's background job ignores interrupts, and so would whatever it starts.
+INTERRUPTIBLE = (
+    "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    "runpy.run_module('cobranza_sdk', run_name='__main__')"
+)
 
 
 class Receiver(HTTPServer):
@@ -143,7 +149,7 @@ def emulator(*arguments: str, stdin: int = subprocess.PIPE) -> Iterator[Emulator
     Run the emulator until the test is over.
     """
     process = subprocess.Popen(  # noqa: S603  # our own command line
-        [sys.executable, "-m", "cobranza_sdk", "sandbox", "twilio_sms", "--json", *arguments],
+        [sys.executable, "-c", INTERRUPTIBLE, "sandbox", "twilio_sms", "--json", *arguments],
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -262,8 +268,6 @@ def test_it_ends_quietly_when_it_is_interrupted_while_it_waits_for_a_line() -> N
     """
     Ctrl-C at the prompt: exit code 130, no traceback, and no complaint of the interpreter about a waiting thread.
     """
-    import signal
-
     with emulator() as box:
         box.take()
 
