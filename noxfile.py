@@ -80,6 +80,7 @@ def proof(session: nox.Session) -> None:
     if not runs.exists():
         session.skip("this checkout has no long runs (tests/proof/run.py)")
     install_wheels(session, "all")
+    install(session, "pytest-xdist")
     session.run("python", str(runs), *session.posargs)
 
 

@@ -179,7 +179,8 @@ def pytest_run(*arguments: str) -> dict[str, Any]:
         text=True,
         check=False,
     )
-    return {"ok": done.returncode == 0, "result": (done.stdout.strip().splitlines() or ["nothing"])[-1]}
+    said = (done.stdout.strip() or done.stderr.strip() or "nothing").splitlines()
+    return {"ok": done.returncode == 0, "result": said[-1]}
 
 
 def caps(_seed: int) -> dict[str, Any]:
