@@ -371,7 +371,7 @@ def test_several_zones_permit_only_when_all_do(packs: Any) -> None:
         ({"country": "YY"}, "sdk.country_unknown"),
         ({"country": "xx"}, "sdk.country_unknown"),
         ({"channel": "telegram"}, "sdk.channel_unknown"),
-        ({"region": "PE-LIM"}, "sdk.zone_unknown"),
+        ({"region": "PE-LIM"}, "sdk.region_unknown"),
         ({"timezones": ("America/Nowhere",)}, "sdk.zone_unknown"),
         ({"timezones": ("America/Lima", "../etc/passwd")}, "sdk.zone_unknown"),
         ({"at": datetime(1, 1, 1, tzinfo=UTC)}, "sdk.date_unknown"),

@@ -1,7 +1,7 @@
 """
 Cases read off the laws by hand: what each pack says of them.
 
-Each row of ``golden/*.csv`` is a case for ``cobranza decide --cases`` with what the law sheet says of it beside it; the
+Each row of ``packs/*/golden.csv`` is a case for ``cobranza decide --cases`` with what the law sheet says of it beside it; the
 column ``reading`` is ours, blank for the cautious one.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from cobranza_compliance_latam import cobranza_compliance_packs
 from cobranza_sdk.compliance import Case, Decider, case_result, read_cases
 from cobranza_sdk.model import Decision, Verdict
 
-GOLDEN = Path(__file__).parent / "golden"
+PACKS = Path(str(files("cobranza_compliance_latam"))) / "packs"
 DECIDERS = {reading: Decider(cobranza_compliance_packs(), reading=reading) for reading in ("cautious", "literal")}
 LANGUAGES = ("es", "pt", "en")
 
@@ -28,11 +29,11 @@ def golden() -> Iterator[tuple[str, dict[str, str], Case]]:
     """
     All rows as pytest sees them: name, cells, case.
     """
-    for path in sorted(GOLDEN.glob("*.csv")):
+    for path in sorted(PACKS.glob("*/golden.csv")):
         text = path.read_text("utf-8").splitlines(keepends=True)
         cases = read_cases(text, DECIDERS["cautious"])
         for row, case in zip(csv.DictReader(text), cases, strict=True):
-            yield f"{path.stem}:{case.case_id}", row, case
+            yield f"{path.parent.name}:{case.case_id}", row, case
 
 
 ROWS = list(golden())

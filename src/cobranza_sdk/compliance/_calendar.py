@@ -79,12 +79,14 @@ def ceil_minute(epoch: float) -> int:
 @lru_cache(maxsize=512)
 def holidays_of(data: HolidayData, year: int) -> frozenset[date]:
     """
-    Holidays of one year, national ones only.
+    Holidays of one year, with those of the region where the data names one.
     """
     import holidays
 
     # A fixed language: names would follow the machine's otherwise. Only the dates are kept.
-    found = holidays.country_holidays(data.calendar, years=year, language="en_US")
+    found = holidays.country_holidays(
+        data.calendar, subdiv=data.subdivision, years=year, language="en_US", categories=data.categories
+    )
     return frozenset(found) - data.remove | {day for day in data.add if day.year == year}
 
 

@@ -52,6 +52,14 @@ _HOUSE_WORDS: dict[str, tuple[str, dict[str, str]]] = {
             "en": "The debtor's time zone is not known: no contact.",
         },
     ),
+    "sdk.region_unknown": (
+        "SDK law 4",
+        {
+            "es": "La región no es del país o no se conoce: no se contacta.",
+            "pt": "A região não é do país ou não é conhecida: não se contata.",
+            "en": "The region is not of the country or not known: no contact.",
+        },
+    ),
     "sdk.date_unknown": (
         "SDK law 4",
         {
@@ -192,8 +200,6 @@ class Decider:
             return ()
         if contact.region is None:
             return data.zones["*"]
-        if not contact.region.startswith(f"{contact.country}-"):
-            return ()
         return data.zones.get(contact.region, data.zones["*"])
 
     def decide_many(self, contacts: Iterable[Contact]) -> Iterator[Decision]:
@@ -237,6 +243,8 @@ class Decider:
             return house_finding("sdk.channel_unknown", channel=contact.channel)
         if not FIRST_YEAR <= contact.at.year <= LAST_YEAR:
             return house_finding("sdk.date_unknown", year=str(contact.at.year))
+        if contact.region is not None and not _is_region(contact, law.data):
+            return house_finding("sdk.region_unknown", region=contact.region)
         if not self.zones_of(contact):
             return house_finding("sdk.zone_unknown", region=contact.region or "")
         return None
@@ -348,6 +356,12 @@ class Decider:
         return None
 
 
+def _is_region(contact: Contact, data: CountryData) -> bool:
+    if data.regions:
+        return contact.region in data.regions
+    return (contact.region or "").startswith(f"{contact.country}-")
+
+
 def _latest(findings: Iterable[Finding]) -> int | None:
     """
     The instant that cures all deferrals, as a whole minute; None when one of them names none.
@@ -374,7 +388,9 @@ def _union(found: Sequence[CountryData]) -> CountryData:
         region: tuple(dict.fromkeys(name for data in found for name in data.zones.get(region, ())))
         for region in regions
     }
-    return evolve(found[0], zones=zones)
+    listed = [data.regions for data in found]
+    known: frozenset[str] = frozenset().union(*listed) if all(listed) else frozenset()
+    return evolve(found[0], zones=zones, regions=known)
 
 
 def _unknown_obligations(findings: Iterable[Finding]) -> list[Finding]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -24,7 +24,36 @@ D = TypeVar("D")
 
 FORMAT = 1
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-KINDS = ("window", "cap", "gap", "channel_exclusivity", "third_party", "consent", "forbid")
+KINDS = (
+    "window",
+    "cap",
+    "gap",
+    "channel_exclusivity",
+    "quiet",
+    "third_party",
+    "consent",
+    "notice_before",
+    "identification",
+    "content",
+    "forbid",
+)
+#: What a message can say, as rules on words ask for it; a contact tells that it does with the flag ``says_…``.
+PARTS = (
+    "creditor",
+    "collector",
+    "amount",
+    "breakdown",
+    "document",
+    "due_on",
+    "how_to_pay",
+    "contact_line",
+    "complaints",
+    "opt_out",
+    "debt_collector",
+    "recording",
+    "not_judicial",
+    "rights",
+)
 DAY_MINUTES = 24 * 60
 #: Years that a calendar may be trusted for.
 FIRST_THROUGH, LAST_THROUGH = 1990, 2100
@@ -55,6 +84,10 @@ _OWN: dict[str, set[str]] = {
     "cap": {"limit", "period", "counts", "per"},
     "gap": {"period", "counts", "per"},
     "channel_exclusivity": {"period", "per"},
+    "quiet": {"period", "per"},
+    "notice_before": {"period", "notices"},
+    "identification": {"required"},
+    "content": {"required", "forbidden"},
     "third_party": {"recipients", "when_unknown"},
     "consent": set(),
     "forbid": set(),
@@ -143,6 +176,9 @@ class Rule:
     per: str = "creditor"
     recipients: Selection = field(default=Selection(frozenset()))
     when_unknown: str = "deny"
+    notices: int = 1
+    required: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -155,12 +191,16 @@ class HolidayData:
         through: Last year the calendar is trusted for; later is denied.
         add: Days that the library lacks.
         remove: Days that the library has and the country has not.
+        categories: Kinds of day that the library tells apart, for example ``public`` and ``bank``.
+        subdivision: The library's code of the debtor's region, whose own holidays count too, or None.
     """
 
     calendar: str
     through: int
     add: frozenset[date] = frozenset()
     remove: frozenset[date] = frozenset()
+    categories: tuple[str, ...] = ("public",)
+    subdivision: str | None = None
 
 
 @frozen(kw_only=True)
@@ -170,11 +210,22 @@ class CountryData:
 
     Attributes:
         zones: Candidate IANA zones by ISO 3166-2 region; ``*`` holds all of them.
-        holidays: Its holidays.
+        holidays: Its national holidays.
+        regions: All region codes there are; empty where the pack does not list them, and any of the country's is taken.
+        subdivisions: Code of the `holidays` library by region, where regions have holidays of their own.
     """
 
     zones: Mapping[str, tuple[str, ...]]
     holidays: HolidayData
+    regions: frozenset[str] = frozenset()
+    subdivisions: Mapping[str, str] = field(factory=dict)
+
+    def holidays_in(self, region: str | None) -> HolidayData:
+        """
+        The holidays where the debtor is.
+        """
+        code = self.subdivisions.get(region or "")
+        return self.holidays if code is None else evolve(self.holidays, subdivision=code)
 
 
 @frozen(kw_only=True)
@@ -381,10 +432,13 @@ def _countries(data: Mapping[str, Any], problems: list[str]) -> dict[str, Countr
                 through=through,
                 add=_dates(holidays, "add"),
                 remove=_dates(holidays, "remove"),
+                categories=_categories(holidays, calendar),
             ),
+            regions=_regions(table, code),
+            subdivisions=_subdivisions(holidays, code, calendar),
         )
-        holidays.close({"calendar", "through", "add", "remove"})
-        table.close({"zones", "holidays"})
+        holidays.close({"calendar", "through", "add", "remove", "categories", "subdivisions"})
+        table.close({"zones", "holidays", "regions"})
     return countries
 
 
@@ -402,6 +456,41 @@ def _zones(table: _Table, code: str) -> dict[str, tuple[str, ...]]:
             elif name not in found["*"]:
                 table.wrong("zones.*", f"{name} of {region} is missing, expected all zones of the country")
     return {region: tuple(names) for region, names in found.items()}
+
+
+def _regions(table: _Table, code: str) -> frozenset[str]:
+    found = table.names("regions")
+    strange = sorted(name for name in found if not name.startswith(f"{code}-"))
+    if strange:
+        table.wrong("regions", f"found {', '.join(strange)}, expected ISO 3166-2 codes such as {code}-XXX")
+    return found
+
+
+def _categories(table: _Table, calendar: str) -> tuple[str, ...]:
+    found = table.get("categories", list, "a list of names", ["public"])
+    known = _calendar_facts(calendar, "supported_categories")
+    unknown = [str(name) for name in found if known and name not in known]
+    if unknown or not found:
+        table.wrong("categories", f"found {', '.join(unknown) or 'none'}, expected names of {', '.join(sorted(known))}")
+        return ("public",)
+    return tuple(sorted(found))
+
+
+def _subdivisions(table: _Table, code: str, calendar: str) -> dict[str, str]:
+    found = table.get("subdivisions", dict, 'a table such as { "BR-SP" = "SP" }', {})
+    known = _calendar_facts(calendar, "subdivisions")
+    for region, name in found.items():
+        if not region.startswith(f"{code}-"):
+            table.wrong(f"subdivisions.{region}", f"expected an ISO 3166-2 code such as {code}-XXX")
+        if name not in known:
+            table.wrong(f"subdivisions.{region}", f"found {name}, expected one of {', '.join(sorted(known))}")
+    return dict(found)
+
+
+def _calendar_facts(calendar: str, what: str) -> Sequence[str]:
+    import holidays
+
+    return tuple(getattr(getattr(holidays, calendar, None), what, ()))
 
 
 def _is_names(value: Any) -> bool:
@@ -584,6 +673,47 @@ def _exclusivity(table: _Table, rule: Rule) -> Rule:
     return evolve(_counted(table, rule, calendar=True), counts="direct")
 
 
+def _quiet(table: _Table, rule: Rule) -> Rule:
+    """
+    A pause in whole days, of which the day of the conversation is the first.
+    """
+    period = _period(table, calendar=False)
+    if period.seconds % 86_400:
+        table.wrong("period", 'expected whole days: "7 days"')
+    per = table.choice("per", ("creditor", "debt", "debtor", "collector"), "creditor")
+    return evolve(rule, period=period, per=per, counts="conversations")
+
+
+def _notice_before(table: _Table, rule: Rule) -> Rule:
+    period = _period(table, calendar=False)
+    if period.seconds % 86_400:
+        table.wrong("period", 'expected whole days: "20 days"')
+    notices = table.get("notices", int, "a whole number from 1", 1)
+    if notices < 1:
+        table.wrong("notices", f"found {notices}, expected a whole number from 1")
+    return evolve(rule, period=period, notices=notices)
+
+
+def _identification(table: _Table, rule: Rule) -> Rule:
+    return evolve(rule, required=_parts(table, needed=True))
+
+
+def _content(table: _Table, rule: Rule) -> Rule:
+    forbidden = tuple(sorted(table.names("forbidden")))
+    required = _parts(table, needed=not forbidden)
+    return evolve(rule, required=required, forbidden=forbidden)
+
+
+def _parts(table: _Table, *, needed: bool) -> tuple[str, ...]:
+    found = table.names("required")
+    unknown = sorted(found - set(PARTS))
+    if unknown:
+        table.wrong("required", f"found {', '.join(unknown)}, expected names of {', '.join(PARTS)}")
+    if needed and not found:
+        table.wrong("required", f"missing, expected names of {', '.join(PARTS)}")
+    return tuple(sorted(found))
+
+
 def _third_party(table: _Table, rule: Rule) -> Rule:
     if "recipients" not in table.data:
         table.wrong("recipients", "missing, expected the roles that may not be told")
@@ -600,7 +730,11 @@ _OWN_FIELDS: dict[str, Callable[[_Table, Rule], Rule]] = {
     "cap": _cap,
     "gap": _gap,
     "channel_exclusivity": _exclusivity,
+    "quiet": _quiet,
     "third_party": _third_party,
     "consent": _plain,
+    "notice_before": _notice_before,
+    "identification": _identification,
+    "content": _content,
     "forbid": _plain,
 }

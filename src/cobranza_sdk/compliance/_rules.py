@@ -17,6 +17,8 @@ from cobranza_sdk.model import CHANNEL_FAMILIES, Contact, Finding, PastContact, 
 
 DISCLOSE_NOTHING = "disclose_nothing"
 _LONGEST_WEEK = 8 * 86_400
+#: Beginning of the flags that tell what a text says, for example ``says_creditor``.
+SAYS = "says_"
 #: Flag of a contact whose text was rendered to disclose nothing.
 DISCLOSES_NOTHING = "discloses_nothing"
 
@@ -125,16 +127,19 @@ def _deny(rule: Rule, pack: str, facts: Mapping[str, str]) -> Outcome:
 
 
 def _window(rule: Rule, pack: str, country: CountryData | None) -> Judge:
-    tables: dict[str, WindowTable] = {}
-    calendar = country.holidays if country is not None and rule.closed_on_holidays else None
+    tables: dict[tuple[str, str | None], WindowTable] = {}
 
     def judge(situation: Situation, now: int) -> Outcome:
+        calendar = None
+        if country is not None and rule.closed_on_holidays:
+            calendar = country.holidays_in(situation.contact.region)
         closes: list[int] = []
         worst: tuple[int, ZoneInfo] | None = None
         for tz in situation.zones:
-            table = tables.get(tz.key)
+            key = (tz.key, calendar.subdivision if calendar else None)
+            table = tables.get(key)
             if table is None:
-                table = tables[tz.key] = WindowTable(rule.hours, tz, calendar)
+                table = tables[key] = WindowTable(rule.hours, tz, calendar)
             is_open, edge = table.at(now)
             if not is_open:
                 if edge is None:
@@ -154,11 +159,18 @@ def _window(rule: Rule, pack: str, country: CountryData | None) -> Judge:
     return judge
 
 
+_COUNTED: dict[str, Callable[[PastContact], bool]] = {
+    "attempts": lambda past: past.is_attempt,
+    "direct": lambda past: past.is_direct,
+    "conversations": lambda past: past.is_conversation,
+}
+
+
 def _counts(rule: Rule, contact: Contact, past: PastContact) -> bool:
     """
     Whether a past contact counts for this rule.
     """
-    if not (past.is_direct if rule.counts == "direct" else past.is_attempt):
+    if not _COUNTED[rule.counts](past):
         return False
     family = past.family if past.family is not None else CHANNEL_FAMILIES.get(past.channel)
     if (family is not None and family not in rule.families) or (
@@ -179,7 +191,7 @@ def _instants(rule: Rule, past: PastContact, now: datetime) -> list[int]:
     When it counts: on sending, and for rules on direct contacts also when it was read or answered.
     """
     moments = [past.at]
-    if rule.counts == "direct" and past.outcome_at is not None and past.outcome_at <= now:
+    if rule.counts != "attempts" and past.outcome_at is not None and past.outcome_at <= now:
         moments.append(past.outcome_at)
     return [int(moment.timestamp()) for moment in moments]
 
@@ -261,6 +273,61 @@ def _exclusivity(rule: Rule, pack: str, _country: CountryData | None) -> Judge:
     return judge
 
 
+def _quiet(rule: Rule, pack: str, _country: CountryData | None) -> Judge:
+    days = timedelta(seconds=rule.period.seconds)
+
+    def judge(situation: Situation, now: int) -> Outcome:
+        worst: tuple[int, ZoneInfo] | None = None
+        for past in situation.history:
+            if not _counts(rule, situation.contact, past):
+                continue
+            for moment in _instants(rule, past, situation.contact.at):
+                for tz in situation.zones:
+                    until = day_start(local_date(moment, tz) + days, tz)
+                    if until > now and (worst is None or until > worst[0]):
+                        worst = (until, tz)
+        if worst is None:
+            return _PERMITTED
+        return _defer(rule, pack, ceil_minute(worst[0]), worst[1], {"days": str(days.days)})
+
+    return judge
+
+
+def _notice_before(rule: Rule, pack: str, _country: CountryData | None) -> Judge:
+    days = timedelta(seconds=rule.period.seconds)
+
+    def judge(situation: Situation, now: int) -> Outcome:
+        worst: tuple[int, ZoneInfo] | None = None
+        for tz in situation.zones:
+            told = sorted({local_date(int(past.at.timestamp()), tz) for past in situation.history if past.is_notice})
+            facts = {"notices": str(len(told)), "needed": str(rule.notices)}
+            if len(told) < rule.notices:
+                return _deny(rule, pack, facts)
+            until = day_start(told[rule.notices - 1] + days, tz)
+            if until > now and (worst is None or until > worst[0]):
+                worst = (until, tz)
+        if worst is None:
+            return _PERMITTED
+        return _defer(rule, pack, ceil_minute(worst[0]), worst[1], {"days": str(days.days)})
+
+    return judge
+
+
+def _content(rule: Rule, pack: str, _country: CountryData | None) -> Judge:
+    def judge(situation: Situation, _now: int) -> Outcome:
+        contact = situation.contact
+        found = sorted(contact.flags.intersection(rule.forbidden))
+        if found:
+            return _deny(rule, pack, {"found": ", ".join(found)})
+        # Before the words are written there is nothing to miss; the claim asks again with them.
+        missing = [part for part in rule.required if f"{SAYS}{part}" not in contact.flags]
+        if contact.content is None or not missing:
+            return _PERMITTED
+        return _deny(rule, pack, {"missing": ", ".join(missing)})
+
+    return judge
+
+
 def _third_party(rule: Rule, pack: str, _country: CountryData | None) -> Judge:
     def judge(situation: Situation, _now: int) -> Outcome:
         contact = situation.contact
@@ -302,6 +369,10 @@ _COMPILERS: dict[str, Callable[[Rule, str, CountryData | None], Judge]] = {
     "cap": _cap,
     "gap": _gap,
     "channel_exclusivity": _exclusivity,
+    "quiet": _quiet,
+    "notice_before": _notice_before,
+    "identification": _content,
+    "content": _content,
     "third_party": _third_party,
     "consent": _consent,
     "forbid": _forbid,

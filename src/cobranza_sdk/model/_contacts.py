@@ -93,6 +93,20 @@ class PastContact:
         """
         return self.direction == "outbound" and self.outcome not in NOT_REACHED
 
+    @property
+    def is_conversation(self) -> bool:
+        """
+        Whether both sides spoke or wrote, or may have, whoever began: what quiet days follow.
+        """
+        return self.outcome not in NOT_REACHED
+
+    @property
+    def is_notice(self) -> bool:
+        """
+        Whether it was a formal notice: what rules ask for that want one before a step.
+        """
+        return self.direction == "outbound" and self.outcome == "notice"
+
 
 def _pasts(values: Iterable[PastContact]) -> tuple[PastContact, ...]:
     return tuple(values)

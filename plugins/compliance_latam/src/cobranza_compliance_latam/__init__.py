@@ -1,5 +1,7 @@
 """
 Country packs for Latin America: data only.
+
+Each folder of ``packs`` is one pack: ``pack.toml``, its golden cases and its review sheet.
 """
 
 from __future__ import annotations
@@ -10,11 +12,9 @@ from importlib.resources import files
 
 from cobranza_sdk import CompliancePack, hookimpl
 
-_NAMES = ("co", "pe", "safe_default")
-
 
 def _read(name: str) -> str:
-    return (files(__name__) / "packs" / f"{name}.toml").read_text("utf-8")
+    return (files(__name__) / "packs" / name / "pack.toml").read_text("utf-8")
 
 
 @hookimpl
@@ -22,6 +22,8 @@ def cobranza_compliance_packs() -> Iterable[CompliancePack]:
     """
     The packs of this distribution; a file is read when its pack is first needed.
     """
+    names = sorted(folder.name for folder in (files(__name__) / "packs").iterdir() if folder.is_dir())
     return [
-        CompliancePack(name, partial(_read, name), origin=f"cobranza-compliance-latam {name}.toml") for name in _NAMES
+        CompliancePack(name, partial(_read, name), origin=f"cobranza-compliance-latam {name}/pack.toml")
+        for name in names
     ]
