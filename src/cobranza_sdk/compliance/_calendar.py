@@ -1,5 +1,5 @@
 """
-Clocks and calendars: zones, holidays, and windows as sorted instants.
+Clocks and calendars: zones, days, holidays, and the stretches in which a weekly window is open.
 
 Instants are whole epoch seconds; a day is a date where the debtor is.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from attrs import frozen
@@ -19,6 +20,10 @@ from cobranza_sdk.compliance._pack import HolidayData
 #: Years that can be judged at all; no pack's calendar reaches further.
 FIRST_YEAR, LAST_YEAR = 1990, 2100
 _DAY = 86_400
+_YEARS = [int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in range(FIRST_YEAR - 3, LAST_YEAR + 5)]
+
+#: Open stretches of a week: by weekday from Monday, pairs of minutes ``(open, close)``; close is excluded.
+Hours = tuple[tuple[tuple[int, int], ...], ...]
 
 
 @lru_cache(maxsize=256)
@@ -32,11 +37,18 @@ def zone(name: str) -> ZoneInfo | None:
         return None
 
 
-def local_date(epoch: int, tz: ZoneInfo) -> date:
+def year_of(epoch: int) -> int:
     """
-    The date in *tz* at *epoch*.
+    The year in UTC.
     """
-    return datetime.fromtimestamp(epoch, tz).date()
+    return FIRST_YEAR - 4 + bisect_right(_YEARS, epoch)
+
+
+def year_start(year: int) -> int:
+    """
+    Epoch second at which a year begins in UTC.
+    """
+    return _YEARS[year - FIRST_YEAR + 3]
 
 
 def day_start(day: date, tz: ZoneInfo) -> int:
@@ -90,88 +102,105 @@ def holidays_of(data: HolidayData, year: int) -> frozenset[date]:
     return frozenset(found) - data.remove | {day for day in data.add if day.year == year}
 
 
-@frozen(kw_only=True)
-class _Table:
+@lru_cache(maxsize=1024)
+def _starts_of(zone_name: str, year: int) -> tuple[int, ...]:
     """
-    Open stretches of some years.
+    When each day of a year begins, in order, and the first of the next year.
+    """
+    tz = ZoneInfo(zone_name)
+    first = date(year, 1, 1)
+    count = (date(year + 1, 1, 1) - first).days
+    return tuple(day_start(first + timedelta(days=number), tz) for number in range(count + 1))
+
+
+@frozen(kw_only=True)
+class Day:
+    """
+    A day where the debtor is.
 
     Attributes:
-        years: First and last year, both included.
-        opens: When each opens, ascending.
-        closes: When each closes.
+        date: Which.
+        begins: Epoch second of its first instant.
+        ends: Epoch second at which the next day begins.
     """
 
-    years: tuple[int, int]
-    opens: tuple[int, ...]
-    closes: tuple[int, ...]
+    date: date
+    begins: int
+    ends: int
 
 
-class WindowTable:
+@lru_cache(maxsize=65_536)
+def day_of(epoch_day: date, tz: ZoneInfo) -> Day:
     """
-    Open stretches of one weekly window in one zone, as sorted instants, made year by year when asked for.
+    The day *epoch_day* in *tz*.
+    """
+    starts = _starts_of(tz.key, epoch_day.year)
+    index = epoch_day.timetuple().tm_yday - 1
+    return Day(date=epoch_day, begins=starts[index], ends=starts[index + 1])
+
+
+def day_at(epoch: int, tz: ZoneInfo) -> Day:
+    """
+    The day in *tz* at *epoch*.
+    """
+    return day_of(datetime.fromtimestamp(epoch, tz).date(), tz)
+
+
+def day_after(day: Day, days: int, tz: ZoneInfo) -> int:
+    """
+    When the day begins that lies *days* later.
+    """
+    return day_of(day.date + timedelta(days=days), tz).begins
+
+
+def week_end(day: Day, tz: ZoneInfo) -> int:
+    """
+    When the next Monday begins.
+    """
+    return day_after(day, 7 - day.date.weekday(), tz)
+
+
+def week_begin(day: Day, tz: ZoneInfo) -> int:
+    """
+    When the Monday of the week began.
+    """
+    return day_after(day, -day.date.weekday(), tz)
+
+
+@lru_cache(maxsize=2048)
+def spans_of(hours: Hours, zone_name: str, holidays: HolidayData | None, year: int) -> tuple[tuple[int, int], ...]:
+    """
+    Stretches of one year in which a window is open, ascending; none beyond the end of the calendar.
 
     Args:
-        hours: By weekday from Monday, pairs of minutes ``(open, close)``; close is excluded.
-        tz: The debtor's zone.
+        hours: The week.
+        zone_name: The debtor's zone.
         holidays: Days that are closed altogether, or None when holidays are as other days.
+        year: By the debtor's clock.
     """
+    if not FIRST_YEAR - 1 <= year <= LAST_YEAR + 1 or (holidays is not None and year > holidays.through):
+        return ()
+    tz = ZoneInfo(zone_name)
+    closed = holidays_of(holidays, year) if holidays is not None else frozenset()
+    starts = _starts_of(zone_name, year)
+    spans: list[tuple[int, int]] = []
+    day = date(year, 1, 1)
+    for begins, ends in pairwise(starts):
+        if day not in closed:
+            # A day of 24 hours needs no look at each edge; nearly all are.
+            spans.extend(_day_spans(hours[day.weekday()], day, tz, begins if ends - begins == _DAY else None))
+        day += timedelta(days=1)
+    return tuple(spans)
 
-    def __init__(
-        self, hours: tuple[tuple[tuple[int, int], ...], ...], tz: ZoneInfo, holidays: HolidayData | None
-    ) -> None:
-        self._hours, self._tz, self._holidays = hours, tz, holidays
-        # Replaced as a whole: threads that judge at the same time never see half a table.
-        self._table = _Table(years=(0, -1), opens=(), closes=())
 
-    def at(self, epoch: int) -> tuple[bool, int | None]:
-        """
-        Whether the window is open at *epoch*, and until when, or when it opens next.
-
-        None for the next opening when the calendar ends before it.
-        """
-        year = max(FIRST_YEAR, local_date(epoch, self._tz).year)
-        table = self._table
-        if not table.years[0] < year < table.years[1]:
-            table = self._table = self._extended(table, year)
-        index = bisect_right(table.opens, epoch) - 1
-        if index >= 0 and epoch < table.closes[index]:
-            return True, table.closes[index]
-        following = table.opens[index + 1] if index + 1 < len(table.opens) else None
-        return False, following
-
-    def _extended(self, table: _Table, year: int) -> _Table:
-        first, last = year - 1, year + 2
-        if table.years[1] >= table.years[0]:
-            first, last = min(first, table.years[0]), max(last, table.years[1])
-        spans = [span for y in range(first, last + 1) for span in self._spans(y)]
-        return _Table(
-            years=(first, last),
-            opens=tuple(opening for opening, _ in spans),
-            closes=tuple(closing for _, closing in spans),
-        )
-
-    def _spans(self, year: int) -> list[tuple[int, int]]:
-        if self._holidays is not None and year > self._holidays.through:
-            return []
-        closed = holidays_of(self._holidays, year) if self._holidays is not None else frozenset()
-        spans: list[tuple[int, int]] = []
-        day, start = date(year, 1, 1), day_start(date(year, 1, 1), self._tz)
-        while day.year == year:
-            tomorrow = day + timedelta(days=1)
-            following = day_start(tomorrow, self._tz)
-            if day not in closed:
-                # A day of 24 hours needs no look at each edge; nearly all are.
-                plain = start if following - start == _DAY else None
-                spans.extend(self._day_spans(day, plain))
-            day, start = tomorrow, following
-        return spans
-
-    def _day_spans(self, day: date, plain: int | None) -> Iterator[tuple[int, int]]:
-        for opening, closing in self._hours[day.weekday()]:
-            if plain is not None:
-                yield plain + opening * 60, plain + closing * 60
-                continue
-            first = _instant(day, opening, self._tz, opening=True)
-            last = _instant(day, closing, self._tz, opening=False)
-            if first < last:
-                yield first, last
+def _day_spans(
+    hours: tuple[tuple[int, int], ...], day: date, tz: ZoneInfo, plain: int | None
+) -> Iterator[tuple[int, int]]:
+    for opening, closing in hours:
+        if plain is not None:
+            yield plain + opening * 60, plain + closing * 60
+            continue
+        first = _instant(day, opening, tz, opening=True)
+        last = _instant(day, closing, tz, opening=False)
+        if first < last:
+            yield first, last

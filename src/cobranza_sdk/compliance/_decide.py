@@ -4,17 +4,19 @@ The decision: every rule of every pack and every policy judges; the strictest wi
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from attrs import evolve, frozen
 
-from cobranza_sdk.compliance._calendar import FIRST_YEAR, LAST_YEAR, ceil_minute, zone
+from cobranza_sdk.compliance._calendar import FIRST_YEAR, LAST_YEAR, ceil_minute, day_start, zone
 from cobranza_sdk.compliance._errors import PackError
-from cobranza_sdk.compliance._pack import CountryData, Pack, parse_pack
-from cobranza_sdk.compliance._rules import Compiled, Situation, compile_rule, newest_first
-from cobranza_sdk.model import Contact, Decision, Finding, InvalidValueError, Verdict
+from cobranza_sdk.compliance._line import Line, Piece, Window
+from cobranza_sdk.compliance._pack import CountryData, HolidayData, Pack, Rule, parse_pack
+from cobranza_sdk.compliance._rules import KINDS, PASTS, Past, concerns
+from cobranza_sdk.model import Contact, Decision, Finding, InvalidValueError, PastContact, Verdict
 from cobranza_sdk.spec import CompliancePack, CompliancePolicy
 
 HOUSE = "sdk 1"
@@ -121,12 +123,61 @@ def call_policy(policy: CompliancePolicy, contact: Contact) -> Sequence[Finding]
 @frozen(kw_only=True)
 class _Law:
     """
-    What applies in one country.
+    What applies in one country: its clock and calendar, and each rule with its pack.
     """
 
     data: CountryData
-    rules: tuple[Compiled, ...]
+    rules: tuple[tuple[Rule, Pack], ...]
     drafts: frozenset[str]
+
+
+@frozen(kw_only=True)
+class _Era:
+    """
+    A stretch of time in which the same rules are in force.
+
+    Attributes:
+        findings: What stands against this kind of contact at any hour, strictest first.
+        pasts: Rules that ask for what went before.
+        basis: What judges.
+    """
+
+    findings: tuple[Finding, ...]
+    pasts: tuple[Past, ...]
+    basis: tuple[str, ...]
+
+
+@frozen(kw_only=True)
+class _Plan:
+    """
+    How contacts of one kind are judged; few kinds make up a portfolio.
+
+    Attributes:
+        refusal: Why nothing is judged at all, or None.
+        zones: All zones the person may be in.
+        starts: When each era begins, ascending.
+        eras: The same number of eras.
+        line: The windows, or None where none speaks of such contacts.
+        drafts: Packs that no lawyer has signed.
+    """
+
+    refusal: Finding | None = None
+    zones: tuple[ZoneInfo, ...] = ()
+    starts: tuple[int, ...] = ()
+    eras: tuple[_Era, ...] = ()
+    line: Line | None = None
+    drafts: tuple[str, ...] = ()
+
+    def era(self, epoch: int) -> _Era:
+        """
+        The era of an instant.
+        """
+        return self.eras[bisect_right(self.starts, epoch) - 1]
+
+
+#: Where no window speaks: open for ever.
+_OPEN = Piece(begins=0, closed=(), closes=None, zone=ZoneInfo("UTC"))
+_NEVER, _FOR_EVER = -(1 << 60), 1 << 60
 
 
 class Decider:
@@ -163,7 +214,8 @@ class Decider:
         self._ask = ask
         self._packs: tuple[Pack, ...] | None = None
         self._laws: dict[str, _Law | None] = {}
-        self._plans: dict[tuple[object, ...], tuple[Compiled, ...]] = {}
+        self._plans: dict[tuple[object, ...], _Plan] = {}
+        self._lines: dict[tuple[object, ...], Line] = {}
 
     @property
     def packs(self) -> tuple[Pack, ...]:
@@ -212,42 +264,89 @@ class Decider:
         """
         Judge one contact.
         """
-        law = self._law(contact.country)
-        refusal = self._refusal(contact, law)
-        if refusal is not None or law is None:
-            return _decision(contact, [refusal or house_finding("sdk.country_unknown", country=contact.country)])
-        zones = [zone(name) for name in self.zones_of(contact)]
-        known = tuple(tz for tz in zones if tz is not None)
-        if not known or len(known) < len(zones):
-            return _decision(contact, [house_finding("sdk.zone_unknown", zones=", ".join(self.zones_of(contact)))])
-        situation = Situation(contact=contact, zones=known, history=newest_first(contact.history, contact.at))
-        plan = self._plan(contact, law)
-        now = int(contact.at.timestamp())
-        findings, until, basis = self._judge(plan, situation, now)
-        if contact.consent == "opted_out":
-            findings.append(house_finding("sdk.opted_out", channel=contact.channel))
-        drafts = tuple(sorted({rule.pack for rule in plan} & law.drafts))
-        decision = _decision(contact, findings, until=until, basis=basis, drafts=drafts, tz=known[0])
-        if decision.verdict is not Verdict.DEFER:
-            return decision
-        not_before = self._first_permitted(plan, situation, decision)
-        if not_before is None:
-            findings.append(house_finding("sdk.no_permitted_minute"))
-            return _decision(contact, findings, basis=basis, drafts=drafts, tz=known[0])
-        return evolve(decision, not_before=datetime.fromtimestamp(not_before, known[0]))
-
-    def _refusal(self, contact: Contact, law: _Law | None) -> Finding | None:
-        if law is None:
-            return house_finding("sdk.country_unknown", country=contact.country)
-        if contact.family is None:
-            return house_finding("sdk.channel_unknown", channel=contact.channel)
+        plan = self._plan(contact)
+        if plan.refusal is not None:
+            return _decision(contact, (plan.refusal,))
         if not FIRST_YEAR <= contact.at.year <= LAST_YEAR:
-            return house_finding("sdk.date_unknown", year=str(contact.at.year))
-        if contact.region is not None and not _is_region(contact, law.data):
-            return house_finding("sdk.region_unknown", region=contact.region)
-        if not self.zones_of(contact):
-            return house_finding("sdk.zone_unknown", region=contact.region or "")
+            return _decision(contact, (house_finding("sdk.date_unknown", year=str(contact.at.year)),))
+        now = contact.epoch
+        era, piece = plan.era(now), plan.line.at(now) if plan.line is not None else _OPEN
+        entries = [past for past in contact.history if past.epoch <= now] if contact.history else ()
+        findings: Sequence[Finding] = era.findings + piece.findings if piece.findings else era.findings
+        merged = bool(era.findings and piece.findings)
+        if era.pasts:
+            told = [found for judge in era.pasts if (found := judge(contact, entries, now)) is not None]
+            if told:
+                findings, merged = [*findings, *told], True
+        not_after, basis = piece.not_after, era.basis
+        if self._policies:
+            told, close = self._asked(contact, now)
+            findings, merged = [*findings, *told], True
+            basis += tuple(f"policy: {policy.name}" for policy in self._policies)
+            not_after = _earlier(not_after, close, plan.zones[0])
+        if merged:
+            findings = _ordered(findings)
+        verdict = findings[0].verdict if findings else Verdict.ALLOW
+        if verdict is Verdict.ALLOW or verdict is Verdict.AMEND:
+            return Decision(
+                verdict=verdict,
+                at=contact.at,
+                not_after=not_after,
+                findings=tuple(findings),
+                obligations=_obligations(findings) if findings else (),
+                basis=basis,
+                drafts=plan.drafts,
+            )
+        if verdict is Verdict.DEFER:
+            not_before = self._first_permitted(plan, contact, entries, findings)
+            if not_before is not None:
+                return Decision(
+                    verdict=verdict,
+                    at=contact.at,
+                    not_before=not_before,
+                    findings=tuple(findings),
+                    obligations=_obligations(findings),
+                    basis=basis,
+                    drafts=plan.drafts,
+                )
+            findings = _ordered([*findings, house_finding("sdk.no_permitted_minute")])
+        return _decision(contact, findings, basis=basis, drafts=plan.drafts)
+
+    def _first_permitted(
+        self, plan: _Plan, contact: Contact, entries: Sequence[PastContact], findings: Sequence[Finding]
+    ) -> datetime | None:
+        """
+        Earliest whole minute at which everything permits, by moving to the latest of the asked-for instants.
+        """
+        start = contact.epoch
+        now = _latest(findings)
+        for _ in range(MAX_ROUNDS):
+            if now is None or not start < now <= start + MAX_WAIT.total_seconds():
+                return None
+            era, piece = plan.era(now), plan.line.at(now) if plan.line is not None else _OPEN
+            found = [*era.findings, *piece.findings]
+            found += [told for judge in era.pasts if (told := judge(contact, entries, now)) is not None]
+            if self._policies:
+                found += self._asked(contact, now)[0]
+            verdict = _strictest([*found, *_unknown_obligations(found)])
+            if verdict.rank < Verdict.DEFER.rank:
+                return datetime.fromtimestamp(now, plan.zones[0])
+            if verdict is Verdict.DENY:
+                return None
+            following = _latest(found)
+            now = None if following is None or following <= now else following
         return None
+
+    def _asked(self, contact: Contact, now: int) -> tuple[list[Finding], datetime | None]:
+        """
+        What the policies say of the contact at an instant, and when the first of them stops permitting.
+        """
+        moved = contact if now == contact.epoch else evolve(contact, at=datetime.fromtimestamp(now, UTC))
+        told = [finding for policy in self._policies for finding in self._ask_safely(policy, moved)]
+        ends = [finding.not_after for finding in told if finding.not_after is not None]
+        return [finding for finding in told if finding.verdict is not Verdict.ALLOW], min(ends, default=None)
+
+    # -- plans -----------------------------------------------------------------------------------------------------
 
     def _law(self, country: str) -> _Law | None:
         if country not in self._laws:
@@ -260,68 +359,92 @@ class Decider:
             return None
         data = _union([pack.countries[country] for pack in bound])
         everywhere = [pack for pack in self.packs if pack.scope == "platform"] if self._platform else []
+        rules = [(rule, pack) for pack in [*bound, *everywhere] for rule in pack.rules]
         return _Law(
             data=data,
-            rules=tuple(
-                compile_rule(rule, pack, pack.countries.get(country, data))
-                for pack in [*bound, *everywhere]
-                for rule in pack.rules
-                if rule.reading in (None, self._reading)
-            ),
+            rules=tuple((rule, pack) for rule, pack in rules if rule.reading in (None, self._reading)),
             drafts=frozenset(pack.label for pack in [*bound, *everywhere] if pack.status == "draft"),
         )
 
-    def _plan(self, contact: Contact, law: _Law) -> tuple[Compiled, ...]:
-        """
-        The rules that speak of such a contact; kept, since few kinds of contact make up a portfolio.
-        """
+    def _plan(self, contact: Contact) -> _Plan:
         key = (
             contact.country,
-            contact.family,
+            contact.region,
             contact.channel,
+            contact.family,
             contact.stage,
             contact.purpose,
             contact.collector,
             contact.sector,
-            contact.region,
             contact.flags,
+            contact.recipient,
+            contact.holder_confirmed,
+            contact.consent,
+            contact.timezones,
+            contact.content is None,
         )
         plan = self._plans.get(key)
         if plan is None:
             if len(self._plans) >= _CACHE:
                 self._plans.clear()
-            plan = self._plans[key] = tuple(rule for rule in law.rules if rule.concerns(contact))
+            plan = self._plans[key] = self._made(contact)
         return plan
 
-    def _judge(
-        self, plan: Sequence[Compiled], situation: Situation, now: int
-    ) -> tuple[list[Finding], int | None, tuple[str, ...]]:
+    def _made(self, contact: Contact) -> _Plan:
+        law = self._law(contact.country)
+        refusal = self._refusal(contact, law)
+        if refusal is not None or law is None:
+            return _Plan(refusal=refusal or house_finding("sdk.country_unknown", country=contact.country))
+        names = self.zones_of(contact)
+        zones = tuple(tz for tz in map(zone, names) if tz is not None)
+        if not zones or len(zones) < len(names):
+            return _Plan(refusal=house_finding("sdk.zone_unknown", zones=", ".join(names)))
+        rules = [(rule, pack, *_in_force(rule, zones)) for rule, pack in law.rules if concerns(rule, contact)]
+        starts = sorted({_NEVER, *(begins for _, _, begins, _ in rules), *(ends for _, _, _, ends in rules)})
+        windows = [
+            Window(
+                rule=rule, pack=pack.label, holidays=self._closed(rule, pack, contact, law), begins=begins, ends=ends
+            )
+            for rule, pack, begins, ends in rules
+            if rule.kind == "window"
+        ]
+        return _Plan(
+            zones=zones,
+            starts=tuple(starts),
+            eras=tuple(_era(contact, [each for each in rules if each[2] <= at < each[3]], zones) for at in starts),
+            line=self._line(windows, zones),
+            drafts=tuple(sorted({pack.label for _, pack, _, _ in rules} & law.drafts)),
+        )
+
+    def _line(self, windows: Sequence[Window], zones: tuple[ZoneInfo, ...]) -> Line | None:
         """
-        Findings at one instant, the end of the present window, and what judged.
+        One line for all kinds of contact that the same windows speak of.
         """
-        dates = [datetime.fromtimestamp(now, tz).date() for tz in situation.zones]
-        earliest, latest = min(dates), max(dates)
-        findings: list[Finding] = []
-        ends: list[int] = []
-        basis: list[str] = []
-        for compiled in plan:
-            rule = compiled.rule
-            if latest < rule.effective_from or (rule.effective_to is not None and earliest > rule.effective_to):
-                continue
-            basis.append(f"{compiled.pack}: {rule.id}")
-            outcome = compiled.judge(situation, now)
-            if outcome.finding is not None:
-                findings.append(outcome.finding)
-            if outcome.until is not None:
-                ends.append(outcome.until)
-        if self._policies:
-            moved = evolve(situation.contact, at=datetime.fromtimestamp(now, UTC))
-            for policy in self._policies:
-                basis.append(f"policy: {policy.name}")
-                answer = self._ask_safely(policy, moved)
-                findings.extend(answer)
-                ends.extend(int(finding.not_after.timestamp()) for finding in answer if finding.not_after is not None)
-        return findings, min(ends, default=None), tuple(basis)
+        if not windows:
+            return None
+        key = (tuple((window.pack, window.rule.id, window.holidays) for window in windows), zones)
+        line = self._lines.get(key)
+        if line is None:
+            if len(self._lines) >= _CACHE:
+                self._lines.clear()
+            line = self._lines[key] = Line(windows, zones)
+        return line
+
+    @staticmethod
+    def _closed(rule: Rule, pack: Pack, contact: Contact, law: _Law) -> HolidayData | None:
+        data = pack.countries.get(contact.country, law.data)
+        return data.holidays_in(contact.region) if rule.closed_on_holidays and data is not None else None
+
+    def _refusal(self, contact: Contact, law: _Law | None) -> Finding | None:
+        if law is None:
+            return house_finding("sdk.country_unknown", country=contact.country)
+        if contact.family is None:
+            return house_finding("sdk.channel_unknown", channel=contact.channel)
+        if contact.region is not None and not _is_region(contact, law.data):
+            return house_finding("sdk.region_unknown", region=contact.region)
+        if not self.zones_of(contact):
+            return house_finding("sdk.zone_unknown", region=contact.region or "")
+        return None
 
     def _ask_safely(self, policy: CompliancePolicy, contact: Contact) -> Sequence[Finding]:
         try:
@@ -335,25 +458,6 @@ class Decider:
         except BaseException as error:  # noqa: BLE001  # a policy that fails in any way denies
             cause = type(error).__name__
         return [house_finding("sdk.policy_failed", policy=policy.name, cause=cause)]
-
-    def _first_permitted(self, plan: Sequence[Compiled], situation: Situation, first: Decision) -> int | None:
-        """
-        Earliest whole minute at which everything permits, by moving to the latest of the asked-for instants.
-        """
-        start = int(situation.contact.at.timestamp())
-        now = _latest(first.findings)
-        for _ in range(MAX_ROUNDS):
-            if now is None or not start < now <= start + MAX_WAIT.total_seconds():
-                return None
-            findings, _, _ = self._judge(plan, situation, now)
-            verdict = _strictest([*findings, *_unknown_obligations(findings)])
-            if verdict.rank < Verdict.DEFER.rank:
-                return now
-            if verdict is Verdict.DENY:
-                return None
-            following = _latest(findings)
-            now = None if following is None or following <= now else following
-        return None
 
 
 def _is_region(contact: Contact, data: CountryData) -> bool:
@@ -398,27 +502,60 @@ def _unknown_obligations(findings: Iterable[Finding]) -> list[Finding]:
     return [house_finding("sdk.obligation_unknown", obligations=", ".join(sorted(unknown)))] if unknown else []
 
 
-def _decision(
-    contact: Contact,
-    findings: Sequence[Finding],
-    *,
-    until: int | None = None,
-    basis: tuple[str, ...] = (),
-    drafts: tuple[str, ...] = (),
-    tz: ZoneInfo | None = None,
-) -> Decision:
-    ordered = sorted(
-        (finding for finding in [*findings, *_unknown_obligations(findings)] if finding.verdict is not Verdict.ALLOW),
+def _in_force(rule: Rule, zones: Sequence[ZoneInfo]) -> tuple[int, int]:
+    """
+    From when and until when a rule holds: where it is its day in one of the possible zones, it holds.
+    """
+    begins = min(day_start(rule.effective_from, tz) for tz in zones)
+    if rule.effective_to is None:
+        return begins, _FOR_EVER
+    return begins, max(day_start(rule.effective_to + timedelta(days=1), tz) for tz in zones)
+
+
+def _era(contact: Contact, rules: Sequence[tuple[Rule, Pack, int, int]], zones: Sequence[ZoneInfo]) -> _Era:
+    told = [KINDS[rule.kind](rule, pack.label)(contact) for rule, pack, _, _ in rules if rule.kind in KINDS]
+    findings = [finding for finding in told if finding is not None]
+    if contact.consent == "opted_out":
+        findings.append(house_finding("sdk.opted_out", channel=contact.channel))
+    findings = _ordered(findings)
+    return _Era(
+        findings=tuple(findings),
+        pasts=tuple(PASTS[rule.kind](rule, pack.label, zones) for rule, pack, _, _ in rules if rule.kind in PASTS),
+        basis=tuple(f"{pack.label}: {rule.id}" for rule, pack, _, _ in rules),
+    )
+
+
+def _ordered(findings: Sequence[Finding]) -> list[Finding]:
+    """
+    Strictest first, then by rule; what nobody can meet denies.
+    """
+    return sorted(
+        [*findings, *_unknown_obligations(findings)],
         key=lambda finding: (-finding.verdict.rank, finding.rule, finding.pack),
     )
-    verdict = _strictest(ordered)
-    permitted = verdict in (Verdict.ALLOW, Verdict.AMEND)
+
+
+def _obligations(findings: Iterable[Finding]) -> tuple[str, ...]:
+    return tuple(sorted({name for finding in findings for name in finding.obligations}))
+
+
+def _earlier(first: datetime | None, second: datetime | None, tz: ZoneInfo) -> datetime | None:
+    if second is None or (first is not None and first <= second):
+        return first
+    return datetime.fromtimestamp(int(second.timestamp()), tz)
+
+
+def _decision(
+    contact: Contact, findings: Sequence[Finding], *, basis: tuple[str, ...] = (), drafts: tuple[str, ...] = ()
+) -> Decision:
+    """
+    A refusal.
+    """
     return Decision(
-        verdict=verdict,
+        verdict=Verdict.DENY,
         at=contact.at,
-        not_after=datetime.fromtimestamp(until, tz) if permitted and until is not None else None,
-        findings=tuple(ordered),
-        obligations=tuple(sorted({name for finding in ordered for name in finding.obligations})),
+        findings=tuple(findings),
+        obligations=_obligations(findings),
         basis=basis,
         drafts=drafts,
     )

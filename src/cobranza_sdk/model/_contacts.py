@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from attrs import field, frozen, validators
 
@@ -51,6 +52,13 @@ NOT_REACHED = frozenset(
 NOT_ATTEMPTED = frozenset({"not_sent", "rejected", "cancelled"})
 
 
+def _derived() -> Any:
+    """
+    A field that follows from the others: not given, not shown, not compared.
+    """
+    return field(init=False, repr=False, eq=False)
+
+
 @frozen(kw_only=True)
 class PastContact:
     """
@@ -67,6 +75,12 @@ class PastContact:
         receivable_ids: The debts it was about; empty counts for all.
         recipient: Role of who was addressed.
         family: Family known to law; None takes it from *channel*.
+        epoch: *at* as whole epoch seconds; made from it.
+        outcome_epoch: The same of *outcome_at*.
+        is_attempt: Whether something left the house: what every cap on attempts counts.
+        is_direct: Whether the person was, or may have been, reached: what caps on direct contacts count.
+        is_conversation: Whether both sides spoke or wrote, or may have, whoever began: what quiet days follow.
+        is_notice: Whether it was a formal notice: what rules ask for that want one before a step.
     """
 
     at: datetime = field(validator=aware)
@@ -78,34 +92,27 @@ class PastContact:
     receivable_ids: tuple[str, ...] = field(default=(), converter=texts)
     recipient: str = "debtor"
     family: str | None = field(default=None, validator=validators.optional(one_of(FAMILIES)))
+    epoch: int = _derived()
+    outcome_epoch: int | None = _derived()
+    is_attempt: bool = _derived()
+    is_direct: bool = _derived()
+    is_conversation: bool = _derived()
+    is_notice: bool = _derived()
 
-    @property
-    def is_attempt(self) -> bool:
-        """
-        Whether something left the house: what every cap on attempts counts.
-        """
-        return self.direction == "outbound" and self.outcome not in NOT_ATTEMPTED
-
-    @property
-    def is_direct(self) -> bool:
-        """
-        Whether the person was, or may have been, reached: what caps on direct contacts count.
-        """
-        return self.direction == "outbound" and self.outcome not in NOT_REACHED
-
-    @property
-    def is_conversation(self) -> bool:
-        """
-        Whether both sides spoke or wrote, or may have, whoever began: what quiet days follow.
-        """
-        return self.outcome not in NOT_REACHED
-
-    @property
-    def is_notice(self) -> bool:
-        """
-        Whether it was a formal notice: what rules ask for that want one before a step.
-        """
-        return self.direction == "outbound" and self.outcome == "notice"
+    def __attrs_post_init__(self) -> None:
+        outbound, reached = self.direction == "outbound", self.outcome not in NOT_REACHED
+        later = self.outcome_at
+        told = {
+            "family": self.family or CHANNEL_FAMILIES.get(self.channel),
+            "epoch": int(self.at.timestamp()),
+            "outcome_epoch": None if later is None else int(later.timestamp()),
+            "is_attempt": outbound and self.outcome not in NOT_ATTEMPTED,
+            "is_direct": outbound and reached,
+            "is_conversation": reached,
+            "is_notice": outbound and self.outcome == "notice",
+        }
+        for name, value in told.items():
+            object.__setattr__(self, name, value)
 
 
 def _pasts(values: Iterable[PastContact]) -> tuple[PastContact, ...]:
@@ -139,6 +146,7 @@ class Contact:
         content: The text to be sent, or None when it is not written yet.
         flags: Facts that rules ask for by name, for example ``judicial_lookalike`` or ``discloses_nothing``.
         family: Family known to law; None takes it from *channel*. A channel of no known family is denied.
+        epoch: *at* as whole epoch seconds; made from it.
     """
 
     at: datetime = field(validator=aware)
@@ -161,6 +169,9 @@ class Contact:
     flags: frozenset[str] = field(default=frozenset(), converter=text_set)
     family: str | None = field(default=None, validator=validators.optional(one_of(FAMILIES)))
 
+    epoch: int = _derived()
+
     def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "epoch", int(self.at.timestamp()))
         if self.family is None:
             object.__setattr__(self, "family", CHANNEL_FAMILIES.get(self.channel))
