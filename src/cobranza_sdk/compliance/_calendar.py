@@ -153,18 +153,24 @@ def day_after(day: Day, days: int, tz: ZoneInfo) -> int:
     return day_of(day.date + timedelta(days=days), tz).begins
 
 
-def week_end(day: Day, tz: ZoneInfo) -> int:
+def day_bounds(epoch: int, tz: ZoneInfo) -> tuple[int, int]:
     """
-    When the next Monday begins.
+    When the day around an instant begins in *tz*, and the next one.
     """
-    return day_after(day, 7 - day.date.weekday(), tz)
+    year = year_of(epoch)
+    starts = _starts_of(tz.key, year)
+    if not starts[0] <= epoch < starts[-1]:  # the year is told in UTC
+        starts = _starts_of(tz.key, year - 1 if epoch < starts[0] else year + 1)
+    index = bisect_right(starts, epoch)
+    return starts[index - 1], starts[index]
 
 
-def week_begin(day: Day, tz: ZoneInfo) -> int:
+def week_bounds(epoch: int, tz: ZoneInfo) -> tuple[int, int]:
     """
-    When the Monday of the week began.
+    When the Monday of the week around an instant begins in *tz*, and the next one.
     """
-    return day_after(day, -day.date.weekday(), tz)
+    day = day_at(epoch, tz)
+    return day_after(day, -day.date.weekday(), tz), day_after(day, 7 - day.date.weekday(), tz)
 
 
 @lru_cache(maxsize=2048)

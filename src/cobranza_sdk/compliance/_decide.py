@@ -7,11 +7,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from attrs import evolve, frozen
 
-from cobranza_sdk.compliance._calendar import FIRST_YEAR, LAST_YEAR, ceil_minute, day_start, zone
+from cobranza_sdk.compliance._calendar import FIRST_YEAR, LAST_YEAR, ceil_minute, day_start, year_start, zone
 from cobranza_sdk.compliance._errors import PackError
 from cobranza_sdk.compliance._line import Line, Piece, Window
 from cobranza_sdk.compliance._pack import CountryData, HolidayData, Pack, Rule, parse_pack
@@ -138,13 +140,17 @@ class _Era:
 
     Attributes:
         findings: What stands against this kind of contact at any hour, strictest first.
+        obligations: What it obliges to.
         pasts: Rules that ask for what went before.
         basis: What judges.
+        ends: Epoch second at which the next era begins.
     """
 
     findings: tuple[Finding, ...]
+    obligations: tuple[str, ...]
     pasts: tuple[Past, ...]
     basis: tuple[str, ...]
+    ends: int
 
 
 @frozen(kw_only=True)
@@ -178,6 +184,9 @@ class _Plan:
 #: Where no window speaks: open for ever.
 _OPEN = Piece(begins=0, closed=(), closes=None, zone=ZoneInfo("UTC"))
 _NEVER, _FOR_EVER = -(1 << 60), 1 << 60
+_FIRST, _LAST = year_start(FIRST_YEAR), year_start(LAST_YEAR + 1)
+_MAX_WAIT_S = int(MAX_WAIT.total_seconds())
+_ORDER = attrgetter("order")
 
 
 class Decider:
@@ -265,67 +274,102 @@ class Decider:
         Judge one contact.
         """
         plan = self._plan(contact)
-        if plan.refusal is not None:
-            return _decision(contact, (plan.refusal,))
-        if not FIRST_YEAR <= contact.at.year <= LAST_YEAR:
-            return _decision(contact, (house_finding("sdk.date_unknown", year=str(contact.at.year)),))
         now = contact.epoch
+        if plan.refusal is not None:
+            return _denied(contact, (plan.refusal,))
+        if not _FIRST <= now < _LAST:
+            return _denied(contact, (house_finding("sdk.date_unknown", year=str(contact.at.year)),))
         era, piece = plan.era(now), plan.line.at(now) if plan.line is not None else _OPEN
-        entries = [past for past in contact.history if past.epoch <= now] if contact.history else ()
-        findings: Sequence[Finding] = era.findings + piece.findings if piece.findings else era.findings
-        merged = bool(era.findings and piece.findings)
+        findings = era.findings + piece.findings if piece.closed else era.findings
+        entries: Sequence[PastContact] = ()
+        wait = 0
         if era.pasts:
-            told = [found for judge in era.pasts if (found := judge(contact, entries, now)) is not None]
+            entries = [past for past in contact.history if past.epoch <= now]
+            told = [told for judge in era.pasts if (told := judge(contact, entries, now)) is not None]
             if told:
-                findings, merged = [*findings, *told], True
-        not_after, basis = piece.not_after, era.basis
+                findings += tuple(finding for _, finding in told)
+                wait = max(until for until, _ in told)
         if self._policies:
-            told, close = self._asked(contact, now)
-            findings, merged = [*findings, *told], True
-            basis += tuple(f"policy: {policy.name}" for policy in self._policies)
-            not_after = _earlier(not_after, close, plan.zones[0])
-        if merged:
-            findings = _ordered(findings)
+            return self._with_policies(plan, contact, entries, findings)
+        if len(findings) > len(era.findings):
+            findings = tuple(sorted(findings, key=_ORDER))
         verdict = findings[0].verdict if findings else Verdict.ALLOW
-        if verdict is Verdict.ALLOW or verdict is Verdict.AMEND:
-            return Decision(
-                verdict=verdict,
-                at=contact.at,
-                not_after=not_after,
-                findings=tuple(findings),
-                obligations=_obligations(findings) if findings else (),
-                basis=basis,
-                drafts=plan.drafts,
-            )
+        not_before = None
         if verdict is Verdict.DEFER:
-            not_before = self._first_permitted(plan, contact, entries, findings)
-            if not_before is not None:
-                return Decision(
-                    verdict=verdict,
-                    at=contact.at,
-                    not_before=not_before,
-                    findings=tuple(findings),
-                    obligations=_obligations(findings),
-                    basis=basis,
-                    drafts=plan.drafts,
-                )
-            findings = _ordered([*findings, house_finding("sdk.no_permitted_minute")])
-        return _decision(contact, findings, basis=basis, drafts=plan.drafts)
+            not_before = self._when(plan, era, piece, contact, wait) or self._searched(
+                plan, contact, entries, _latest(findings)
+            )
+            if not_before is None:
+                refused = (*findings, house_finding("sdk.no_permitted_minute"))
+                return _denied(contact, refused, basis=era.basis, drafts=plan.drafts)
+        return Decision(
+            verdict=verdict,
+            at=contact.at,
+            not_before=not_before,
+            not_after=None if piece.closed or verdict.rank >= Verdict.DEFER.rank else piece.not_after,
+            findings=findings,
+            obligations=era.obligations,
+            basis=era.basis,
+            drafts=plan.drafts,
+        )
 
-    def _first_permitted(
+    @staticmethod
+    def _when(plan: _Plan, era: _Era, piece: Piece, contact: Contact, wait: int) -> datetime | None:
+        """
+        When everything permits, where only what went before and windows stand against it: the one cures for good, so
+        the first opening after it is the answer. None where that is not so plain.
+        """
+        if wait > contact.epoch:
+            piece = plan.line.at(wait) if plan.line is not None else _OPEN
+        opens = piece.opens if piece.closed else wait
+        if opens is None or not contact.epoch < opens <= contact.epoch + _MAX_WAIT_S or opens >= era.ends:
+            return None
+        return piece.not_before if piece.closed else datetime.fromtimestamp(opens, plan.zones[0])
+
+    def _with_policies(
         self, plan: _Plan, contact: Contact, entries: Sequence[PastContact], findings: Sequence[Finding]
+    ) -> Decision:
+        """
+        The decision where policies have a say too.
+        """
+        now, era = contact.epoch, plan.era(contact.epoch)
+        told, close = self._asked(contact, now)
+        ordered = _ordered([*findings, *told])
+        verdict = ordered[0].verdict if ordered else Verdict.ALLOW
+        basis = (*era.basis, *(f"policy: {policy.name}" for policy in self._policies))
+        not_before = not_after = None
+        if verdict is Verdict.DEFER:
+            not_before = self._searched(plan, contact, entries, _latest(ordered))
+            if not_before is None:
+                refused = _ordered([*ordered, house_finding("sdk.no_permitted_minute")])
+                return _denied(contact, refused, basis=basis, drafts=plan.drafts)
+        elif verdict is not Verdict.DENY:
+            piece = plan.line.at(now) if plan.line is not None else _OPEN
+            not_after = _earlier(piece.not_after, close, plan.zones[0])
+        return Decision(
+            verdict=verdict,
+            at=contact.at,
+            not_before=not_before,
+            not_after=not_after,
+            findings=tuple(ordered),
+            obligations=_obligations(ordered),
+            basis=basis,
+            drafts=plan.drafts,
+        )
+
+    def _searched(
+        self, plan: _Plan, contact: Contact, entries: Sequence[PastContact], now: int | None
     ) -> datetime | None:
         """
         Earliest whole minute at which everything permits, by moving to the latest of the asked-for instants.
         """
         start = contact.epoch
-        now = _latest(findings)
         for _ in range(MAX_ROUNDS):
-            if now is None or not start < now <= start + MAX_WAIT.total_seconds():
+            if now is None or not start < now <= start + _MAX_WAIT_S:
                 return None
             era, piece = plan.era(now), plan.line.at(now) if plan.line is not None else _OPEN
             found = [*era.findings, *piece.findings]
-            found += [told for judge in era.pasts if (told := judge(contact, entries, now)) is not None]
+            found += [told[1] for judge in era.pasts if (told := judge(contact, entries, now)) is not None]
             if self._policies:
                 found += self._asked(contact, now)[0]
             verdict = _strictest([*found, *_unknown_obligations(found)])
@@ -411,7 +455,10 @@ class Decider:
         return _Plan(
             zones=zones,
             starts=tuple(starts),
-            eras=tuple(_era(contact, [each for each in rules if each[2] <= at < each[3]], zones) for at in starts),
+            eras=tuple(
+                _era(contact, [each for each in rules if each[2] <= begins < each[3]], zones, ends)
+                for begins, ends in pairwise([*starts, _FOR_EVER])
+            ),
             line=self._line(windows, zones),
             drafts=tuple(sorted({pack.label for _, pack, _, _ in rules} & law.drafts)),
         )
@@ -512,7 +559,7 @@ def _in_force(rule: Rule, zones: Sequence[ZoneInfo]) -> tuple[int, int]:
     return begins, max(day_start(rule.effective_to + timedelta(days=1), tz) for tz in zones)
 
 
-def _era(contact: Contact, rules: Sequence[tuple[Rule, Pack, int, int]], zones: Sequence[ZoneInfo]) -> _Era:
+def _era(contact: Contact, rules: Sequence[tuple[Rule, Pack, int, int]], zones: Sequence[ZoneInfo], ends: int) -> _Era:
     told = [KINDS[rule.kind](rule, pack.label)(contact) for rule, pack, _, _ in rules if rule.kind in KINDS]
     findings = [finding for finding in told if finding is not None]
     if contact.consent == "opted_out":
@@ -520,8 +567,10 @@ def _era(contact: Contact, rules: Sequence[tuple[Rule, Pack, int, int]], zones: 
     findings = _ordered(findings)
     return _Era(
         findings=tuple(findings),
+        obligations=_obligations(findings),
         pasts=tuple(PASTS[rule.kind](rule, pack.label, zones) for rule, pack, _, _ in rules if rule.kind in PASTS),
         basis=tuple(f"{pack.label}: {rule.id}" for rule, pack, _, _ in rules),
+        ends=ends,
     )
 
 
@@ -531,7 +580,7 @@ def _ordered(findings: Sequence[Finding]) -> list[Finding]:
     """
     return sorted(
         [*findings, *_unknown_obligations(findings)],
-        key=lambda finding: (-finding.verdict.rank, finding.rule, finding.pack),
+        key=_ORDER,
     )
 
 
@@ -545,7 +594,7 @@ def _earlier(first: datetime | None, second: datetime | None, tz: ZoneInfo) -> d
     return datetime.fromtimestamp(int(second.timestamp()), tz)
 
 
-def _decision(
+def _denied(
     contact: Contact, findings: Sequence[Finding], *, basis: tuple[str, ...] = (), drafts: tuple[str, ...] = ()
 ) -> Decision:
     """
@@ -554,7 +603,7 @@ def _decision(
     return Decision(
         verdict=Verdict.DENY,
         at=contact.at,
-        findings=tuple(findings),
+        findings=tuple(sorted(findings, key=_ORDER)),
         obligations=_obligations(findings),
         basis=basis,
         drafts=drafts,

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from attrs import frozen
+from attrs import field, frozen
 
 from cobranza_sdk.compliance._calendar import (
     ceil_minute,
@@ -27,6 +27,8 @@ from cobranza_sdk.compliance._pack import HolidayData, Rule
 from cobranza_sdk.model import Finding, Verdict
 
 _FOR_EVER = 1 << 60
+#: Openings that are looked at for one at which all windows are open.
+MAX_STEPS = 64
 
 
 @frozen(kw_only=True)
@@ -59,12 +61,14 @@ class Piece:
         closed: Windows that are closed: which, in which zone, and when that one opens there; None for never.
         closes: When the first of the open ones closes, or None when there is no window.
         zone: Clock in which instants are told.
+        line: The line that it is a piece of.
     """
 
     begins: int
     closed: tuple[tuple[Window, ZoneInfo, int | None], ...]
     closes: int | None
     zone: ZoneInfo
+    line: Line | None = field(default=None, repr=False)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -72,6 +76,29 @@ class Piece:
         What the closed windows say.
         """
         return tuple(self._finding(*each) for each in self.closed)
+
+    @cached_property
+    def opens(self) -> int | None:
+        """
+        When all windows are open for the first time from here on, as a whole minute; None where none is known.
+        """
+        piece, moment = self, self.begins
+        for _ in range(MAX_STEPS):
+            if not piece.closed:
+                return moment
+            waits = [opens for _, _, opens in piece.closed]
+            if self.line is None or None in waits:
+                return None
+            moment = ceil_minute(max(opens for opens in waits if opens is not None))
+            piece = self.line.at(moment)
+        return None
+
+    @cached_property
+    def not_before(self) -> datetime | None:
+        """
+        The same by the debtor's clock.
+        """
+        return None if self.opens is None else datetime.fromtimestamp(self.opens, self.zone)
 
     @cached_property
     def not_after(self) -> datetime | None:
@@ -225,4 +252,5 @@ class Line:
             closed=tuple(closed.values()),
             closes=min(closes, default=None),
             zone=self._zones[0],
+            line=self,
         )

@@ -7,13 +7,14 @@ that ask for what went before. Windows are elsewhere, on the line of time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
-from cobranza_sdk.compliance._calendar import ceil_minute, day_after, day_at, week_begin, week_end
+from cobranza_sdk.compliance._calendar import ceil_minute, day_after, day_at, day_bounds, week_bounds
 from cobranza_sdk.compliance._line import finding_of
-from cobranza_sdk.compliance._pack import Rule
+from cobranza_sdk.compliance._pack import EVERYTHING, Rule
 from cobranza_sdk.model import Contact, Finding, PastContact, Verdict
 
 DISCLOSE_NOTHING = "disclose_nothing"
@@ -22,11 +23,13 @@ SAYS = "says_"
 #: Flag of a contact whose text was rendered to disclose nothing.
 DISCLOSES_NOTHING = "discloses_nothing"
 _DAY = 86_400
+NEVER = 1 << 60
 
 #: Says what stands against a kind of contact, at any hour.
 Kind = Callable[[Contact], Finding | None]
-#: Says what stands against a contact at an epoch second, given what went before it.
-Past = Callable[[Contact, Sequence[PastContact], int], Finding | None]
+#: Says what stands against a contact at an epoch second, given what went before it: when that ends, and the finding.
+#: Given the same past, waiting cures it for good; `NEVER` stands for what waiting does not cure.
+Past = Callable[[Contact, Sequence[PastContact], int], "tuple[int, Finding] | None"]
 
 
 def concerns(rule: Rule, contact: Contact) -> bool:
@@ -107,31 +110,40 @@ KINDS: dict[str, Callable[[Rule, str], Kind]] = {
 # -- what went before ----------------------------------------------------------------------------------------------
 
 
-def _counter(rule: Rule) -> Callable[[Contact, Iterable[PastContact]], list[PastContact]]:
+_Counter = Callable[[Contact, Sequence[PastContact]], list[PastContact]]
+
+
+def _counter(rule: Rule) -> _Counter:
     """
     Picks the past contacts that count for a rule.
     """
-    direct, conversations = rule.counts == "direct", rule.counts == "conversations"
-    families, everyone, per_debt = rule.families, rule.per in ("debtor", "collector"), rule.per == "debt"
-    channels = None if rule.kind == "channel_exclusivity" else rule.channels
+    flag = attrgetter({"attempts": "is_attempt", "direct": "is_direct"}.get(rule.counts, "is_conversation"))
+    families, channels = rule.families, EVERYTHING if rule.kind == "channel_exclusivity" else rule.channels
+    whose = {"debt": _of_debt, "creditor": _of_creditor}.get(rule.per)
 
-    def counts(past: PastContact, contact: Contact) -> bool:
-        if not (past.is_conversation if conversations else past.is_direct if direct else past.is_attempt):
-            return False
-        if (past.family is not None and past.family not in families) or (
-            channels is not None and past.channel not in channels
-        ):
-            return False
-        if everyone:
-            return True
-        theirs, ours = past.creditor_id, contact.creditor_id
-        if theirs is not None and ours is not None and theirs != ours:
-            return False
-        if not per_debt or not past.receivable_ids or not contact.receivable_ids:
-            return True
-        return not set(past.receivable_ids).isdisjoint(contact.receivable_ids)
+    def count(contact: Contact, entries: Sequence[PastContact]) -> list[PastContact]:
+        found = [past for past in entries if flag(past)]
+        if found and families is not EVERYTHING:
+            found = [past for past in found if past.family is None or past.family in families]
+        if found and channels is not EVERYTHING:
+            found = [past for past in found if past.channel in channels]
+        return whose(contact, found) if found and whose is not None else found
 
-    return lambda contact, entries: [past for past in entries if counts(past, contact)]
+    return count
+
+
+def _of_creditor(contact: Contact, entries: list[PastContact]) -> list[PastContact]:
+    ours = contact.creditor_id
+    if ours is None:
+        return entries
+    return [past for past in entries if past.creditor_id == ours or past.creditor_id is None]
+
+
+def _of_debt(contact: Contact, entries: list[PastContact]) -> list[PastContact]:
+    found, ours = _of_creditor(contact, entries), contact.receivable_ids
+    if not ours:
+        return found
+    return [past for past in found if not past.receivable_ids or not set(past.receivable_ids).isdisjoint(ours)]
 
 
 def _moments(rule: Rule, past: PastContact, now: int) -> tuple[int, ...]:
@@ -144,26 +156,31 @@ def _moments(rule: Rule, past: PastContact, now: int) -> tuple[int, ...]:
     return past.epoch, later
 
 
-def _deferred(rule: Rule, pack: str, until: int, tz: ZoneInfo, facts: dict[str, str]) -> Finding:
-    moment = datetime.fromtimestamp(ceil_minute(until), tz)
-    return finding_of(rule, pack, Verdict.DEFER, facts, not_before=moment)
+def _deferred(rule: Rule, pack: str, until: int, tz: ZoneInfo, facts: dict[str, str]) -> tuple[int, Finding]:
+    whole = ceil_minute(until)
+    moment = datetime.fromtimestamp(whole, tz)
+    return whole, finding_of(rule, pack, Verdict.DEFER, facts, not_before=moment)
 
 
 def _cap(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Past:
     if rule.period.calendar is None:
         return _rolling_cap(rule, pack, zones)
     count, limit, daily = _counter(rule), rule.limit, rule.period.calendar == "day"
+    looks_later = rule.counts != "attempts"
 
-    def judge(contact: Contact, entries: Sequence[PastContact], now: int) -> Finding | None:
+    def judge(contact: Contact, entries: Sequence[PastContact], now: int) -> tuple[int, Finding] | None:
         counted = count(contact, entries)
         if len(counted) < limit:
             return None
         worst: tuple[int, ZoneInfo, int] | None = None
+        told = contact.epoch
         for tz in zones:
-            day = day_at(now, tz)
-            begins, ends = (day.begins, day.ends) if daily else (week_begin(day, tz), week_end(day, tz))
-            told = contact.epoch
-            found = sum(any(begins <= moment < ends for moment in _moments(rule, past, told)) for past in counted)
+            begins, ends = day_bounds(now, tz) if daily else week_bounds(now, tz)
+            found = 0
+            for past in counted:
+                later = past.outcome_epoch if looks_later else None
+                if begins <= past.epoch < ends or (later is not None and begins <= later < ends and later <= told):
+                    found += 1
             if found >= limit and (worst is None or ends > worst[0]):
                 worst = ends, tz, found
         if worst is None:
@@ -177,7 +194,7 @@ def _cap(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Past:
 def _rolling_cap(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Past:
     count, limit, length = _counter(rule), rule.limit, rule.period.seconds
 
-    def judge(contact: Contact, entries: Sequence[PastContact], now: int) -> Finding | None:
+    def judge(contact: Contact, entries: Sequence[PastContact], now: int) -> tuple[int, Finding] | None:
         counted = count(contact, entries)
         if len(counted) < limit:
             return None
@@ -194,7 +211,7 @@ def _rolling_cap(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Past:
 def _gap(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Past:
     count, length = _counter(rule), rule.period.seconds
 
-    def judge(contact: Contact, entries: Sequence[PastContact], now: int) -> Finding | None:
+    def judge(contact: Contact, entries: Sequence[PastContact], now: int) -> tuple[int, Finding] | None:
         counted = count(contact, entries)
         latest = max((max(_moments(rule, past, contact.epoch)) for past in counted), default=None)
         if latest is None or latest + length <= now:
@@ -211,10 +228,9 @@ def _exclusivity(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Past:
     def ends(moment: int, tz: ZoneInfo) -> int:
         if calendar is None:
             return moment + length
-        day = day_at(moment, tz)
-        return day.ends if calendar == "day" else week_end(day, tz)
+        return (day_bounds if calendar == "day" else week_bounds)(moment, tz)[1]
 
-    def judge(contact: Contact, entries: Sequence[PastContact], now: int) -> Finding | None:
+    def judge(contact: Contact, entries: Sequence[PastContact], now: int) -> tuple[int, Finding] | None:
         others = [past for past in entries if past.channel != contact.channel]
         worst: tuple[int, ZoneInfo, str] | None = None
         for past in count(contact, others) if others else ():
@@ -233,7 +249,7 @@ def _exclusivity(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Past:
 def _quiet(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Past:
     count, days = _counter(rule), rule.period.seconds // _DAY
 
-    def judge(contact: Contact, entries: Sequence[PastContact], now: int) -> Finding | None:
+    def judge(contact: Contact, entries: Sequence[PastContact], now: int) -> tuple[int, Finding] | None:
         worst: tuple[int, ZoneInfo] | None = None
         for past in count(contact, entries):
             for moment in _moments(rule, past, contact.epoch):
@@ -249,12 +265,13 @@ def _quiet(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Past:
 def _notice_before(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Past:
     needed, days = rule.notices, rule.period.seconds // _DAY
 
-    def judge(_contact: Contact, entries: Sequence[PastContact], now: int) -> Finding | None:
+    def judge(_contact: Contact, entries: Sequence[PastContact], now: int) -> tuple[int, Finding] | None:
         worst: tuple[int, ZoneInfo] | None = None
         for tz in zones:
             told = {day.begins: day for day in (day_at(past.epoch, tz) for past in entries if past.is_notice)}
             if len(told) < needed:
-                return finding_of(rule, pack, Verdict.DENY, {"notices": str(len(told)), "needed": str(needed)})
+                facts = {"notices": str(len(told)), "needed": str(needed)}
+                return NEVER, finding_of(rule, pack, Verdict.DENY, facts)
             until = day_after(told[sorted(told)[needed - 1]], days, tz)
             if until > now and (worst is None or until > worst[0]):
                 worst = until, tz

@@ -36,6 +36,7 @@ class Finding:
         effective_from: First day of the rule, included, or None.
         effective_to: Last day of the rule, included, or None.
         facts: The inputs used, by name.
+        order: Sorts findings: strictest first, then by rule and pack; made from them.
     """
 
     rule: str = field(validator=not_blank)
@@ -52,6 +53,10 @@ class Finding:
     effective_from: date | None = field(default=None, validator=a_day)
     effective_to: date | None = field(default=None, validator=a_day)
     facts: Mapping[str, str] = field(factory=dict)
+    order: tuple[int, str, str] = field(init=False, repr=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "order", (-self.verdict.rank, self.rule, self.pack))
 
     def to_dict(self) -> dict[str, Any]:
         """
