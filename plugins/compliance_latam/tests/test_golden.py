@@ -1,8 +1,8 @@
 """
 Cases read off the laws by hand: what each pack says of them.
 
-Each row of ``packs/*/golden.csv`` is a case for ``cobranza decide --cases`` with what the law sheet says of it beside it; the
-column ``reading`` is ours, blank for the cautious one.
+Each row of ``packs/*/golden.csv`` is a case for ``cobranza decide --cases`` with what the law sheet says of it;
+the column ``reading`` is ours, blank for the cautious one.
 """
 
 from __future__ import annotations

@@ -9,11 +9,12 @@ from cobranza_sdk.compliance._cases import Case, case_result, read_cases
 from cobranza_sdk.compliance._decide import Decider, house_finding
 from cobranza_sdk.compliance._errors import CasesError, PackError
 from cobranza_sdk.compliance._pack import CountryData, Pack, Rule, parse_pack
-from cobranza_sdk.compliance._rules import DISCLOSE_NOTHING, DISCLOSES_NOTHING
+from cobranza_sdk.compliance._rules import DISCLOSE_NOTHING, DISCLOSES_NOTHING, SAYS
 
 __all__ = [
     "DISCLOSES_NOTHING",
     "DISCLOSE_NOTHING",
+    "SAYS",
     "Case",
     "CasesError",
     "CountryData",

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from attrs import evolve, field, frozen
 
 from cobranza_sdk.compliance._errors import PackError
-from cobranza_sdk.model import COLLECTORS, FAMILIES, HOLDER_ROLES, LANGUAGES, SECTORS, STAGES
+from cobranza_sdk.model import COLLECTORS, FAMILIES, HOLDER_ROLES, LANGUAGES, PARTS, SECTORS, STAGES
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -36,23 +36,6 @@ KINDS = (
     "identification",
     "content",
     "forbid",
-)
-#: What a message can say, as rules on words ask for it; a contact tells that it does with the flag ``says_…``.
-PARTS = (
-    "creditor",
-    "collector",
-    "amount",
-    "breakdown",
-    "document",
-    "due_on",
-    "how_to_pay",
-    "contact_line",
-    "complaints",
-    "opt_out",
-    "debt_collector",
-    "recording",
-    "not_judicial",
-    "rights",
 )
 DAY_MINUTES = 24 * 60
 #: Years that a calendar may be trusted for.

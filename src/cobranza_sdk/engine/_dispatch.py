@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 from attrs import evolve, field, frozen
 
-from cobranza_sdk.compliance import DISCLOSE_NOTHING, DISCLOSES_NOTHING, Decider
+from cobranza_sdk.compliance import DISCLOSE_NOTHING, DISCLOSES_NOTHING, SAYS, Decider
 from cobranza_sdk.engine._crash import crashpoint
 from cobranza_sdk.engine._guard import send_guarded
 from cobranza_sdk.engine._workplace import Desk, Workplace, locale_of
@@ -30,7 +30,7 @@ from cobranza_sdk.spec import (
 )
 from cobranza_sdk.store import Claimed, Facts, Prepared, Settlement, Unsent
 from cobranza_sdk.strategy import Step
-from cobranza_sdk.templates import Rendered, TemplateError, Variables, render
+from cobranza_sdk.templates import Rendered, Template, TemplateError, Variables, render
 
 #: How long a worker keeps what it leased; a killed one's attempts are free again after that.
 LEASE = timedelta(minutes=15)
@@ -236,7 +236,7 @@ class Dispatcher:
         if decision.verdict is not Verdict.ALLOW:
             return self._turned_down(unsent, decision)
         try:
-            rendered, discloses = self._render(facts, step, flags)
+            rendered, template = self._render(facts, step, flags)
             message = self._message(facts, step, account, rendered, decision)
             require_supported(account.provider, message)
         except CobranzaError as error:
@@ -247,10 +247,15 @@ class Dispatcher:
             token=token,
             fingerprint=facts.fingerprint,
             template_id=rendered.template_id,
-            discloses=discloses,
+            discloses=template.discloses,
             digest=rendered.digest,
             account=account.name,
         )
+        flags |= {f"{SAYS}{part}" for part in template.parts}
+        now = place.clock.now()
+        worded = place.rules.decide(place.contact_of(self._desk, facts, step, now, flags, message.text))
+        if worded.verdict is not Verdict.ALLOW:
+            return self._turned_down(unsent, worded)
         return _Ready(prepared=prepared, message=message, account=account, step=step, flags=flags, facts=facts)
 
     @staticmethod
@@ -317,7 +322,7 @@ class Dispatcher:
             decision = decider.decide(self._place.contact_of(self._desk, facts, step, at, flags))
         return decision, flags
 
-    def _render(self, facts: Facts, step: Step, flags: frozenset[str]) -> tuple[Rendered, bool]:
+    def _render(self, facts: Facts, step: Step, flags: frozenset[str]) -> tuple[Rendered, Template]:
         place, row = self._place, facts.attempt
         locale = locale_of(facts.debtor)
         template = (
@@ -339,7 +344,7 @@ class Dispatcher:
             reference=row.outreach_id,
             opt_out_word=_OPT_OUT_WORDS.get(locale[:2], "BAJA"),
         )
-        return render(template, variables, locale=locale), template.discloses
+        return render(template, variables, locale=locale), template
 
     def _message(
         self, facts: Facts, step: Step, account: Configured, rendered: Rendered, decision: Decision
@@ -429,7 +434,7 @@ class Dispatcher:
         """
         The compiled rules, inside the claim. A window that closes before the call could end is not used any more.
         """
-        contact = self._place.contact_of(self._desk, facts, item.step, now, item.flags)
+        contact = self._place.contact_of(self._desk, facts, item.step, now, item.flags, item.message.text)
         decision = self._place.rules.decide(contact)
         if decision.verdict is not Verdict.ALLOW or decision.not_after is None:
             return decision

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeGuard
 
 from attrs import field, frozen
 
 from cobranza_sdk.compliance import Decider, zone
 from cobranza_sdk.loading import Accounts, Configured
-from cobranza_sdk.model import CHANNEL_FAMILIES, Contact, Creditor
+from cobranza_sdk.model import CHANNEL_FAMILIES, Address, Contact, Creditor
 from cobranza_sdk.spec import Clock, Logger, reachable
 from cobranza_sdk.store import CreditorStore, Facts, TenantStore
 from cobranza_sdk.strategy import Step, Strategy, stage_of
@@ -115,19 +116,34 @@ class Workplace:
         dates = [at.astimezone(tz).date() for name in self.decider.zones_of(place) if (tz := zone(name)) is not None]
         return min(dates, default=at.date())
 
-    def _zones_of(self, debtor: Any) -> tuple[str, ...]:
+    def _zones_of(self, debtor: Any, address: Address | None = None) -> tuple[str, ...]:
         """
-        The zone that a source tells; one that the country does not have joins the country's, and all must permit.
+        The zones that a source, the region and the phone number tell; all must permit. Empty where nothing tells more
+        than the country.
+
+        A zone that the country does not have joins the country's. Where place and number disagree, both hold.
         """
-        if not debtor.timezone:
-            return ()
         country = self.decider.country(debtor.country)
         own = () if country is None else country.zones["*"]
-        return (debtor.timezone,) if debtor.timezone in own else (debtor.timezone, *own)
+        if debtor.timezone and debtor.timezone not in own:
+            return (debtor.timezone, *own)
+        place: tuple[str, ...] = (debtor.timezone,) if debtor.timezone else ()
+        if not place and country is not None and debtor.region:
+            place = country.zones.get(debtor.region, ())
+        by_number = zones_of_number(address.value) if len(own) > 1 and _is_phone(address) else ()
+        return tuple(dict.fromkeys((*place, *(name for name in by_number if name in own))))
 
-    def contact_of(self, desk: Desk, facts: Facts, step: Step, at: datetime, flags: frozenset[str]) -> Contact:
+    def contact_of(
+        self,
+        desk: Desk,
+        facts: Facts,
+        step: Step,
+        at: datetime,
+        flags: frozenset[str],
+        content: str | None = None,
+    ) -> Contact:
         """
-        The contact that an attempt would make at *at*.
+        The contact that an attempt would make at *at*; with its text, once that is written.
         """
         debtor = facts.debtor
         channel = facts.attempt.channel
@@ -139,7 +155,7 @@ class Workplace:
             family=family,
             country=debtor.country,
             region=debtor.region,
-            timezones=self._zones_of(debtor),
+            timezones=self._zones_of(debtor, facts.address),
             recipient=facts.holder_role,
             holder_confirmed=facts.point_state == "confirmed",
             collector=desk.creditor.collector,
@@ -151,6 +167,7 @@ class Workplace:
             creditor_id=desk.creditor.id,
             debtor_id=debtor.id,
             receivable_ids=facts.receivable_ids,
+            content=content,
             flags=flags | {f"accepted_risk.{risk}" for risk in self.accepted_risks},
         )
 
@@ -167,6 +184,25 @@ class Workplace:
         Whether the account reaches the attempt's address.
         """
         return facts.address is not None and reachable(account.provider.capabilities, facts.address)
+
+
+def _is_phone(address: Address | None) -> TypeGuard[Address]:
+    return address is not None and address.scheme == "e164"
+
+
+@lru_cache(maxsize=65_536)
+def zones_of_number(number: str) -> tuple[str, ...]:
+    """
+    IANA zones that a phone number in E.164 may be in, by its area code; empty where nobody knows.
+    """
+    from phonenumbers import NumberParseException, parse
+    from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_number
+
+    try:
+        found = time_zones_for_number(parse(number))
+    except NumberParseException:
+        return ()
+    return tuple(name for name in found if name != UNKNOWN_TIMEZONE)
 
 
 def locale_of(debtor: Any) -> str:

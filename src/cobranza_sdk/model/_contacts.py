@@ -29,6 +29,24 @@ COLLECTORS = ("creditor", "agency", "buyer")
 SECTORS = ("financial", "any")
 CONSENTS = ("yes", "no", "opted_out")
 
+#: What a message can say, as rules on words ask for it; a contact tells that it does with the flag ``says_…``.
+PARTS = (
+    "creditor",
+    "collector",
+    "amount",
+    "breakdown",
+    "document",
+    "due_on",
+    "how_to_pay",
+    "contact_line",
+    "complaints",
+    "opt_out",
+    "debt_collector",
+    "recording",
+    "not_judicial",
+    "rights",
+)
+
 #: Outcomes that prove that nobody was reached. All others, and none at all, may have reached the person.
 NOT_REACHED = frozenset(
     {

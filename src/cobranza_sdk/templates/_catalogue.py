@@ -37,6 +37,9 @@ Field by field:
     is the default.
 ``template.purpose``
     One of `PURPOSES`. ``identity`` asks who reads and may not disclose.
+``template.says``
+    Parts that the fixed words hold and no variable shows, for example ``["complaints", "rights"]``; laws ask for some.
+
 ``template.tone``
     One of `TONES`; ``neutral`` is the default.
 ``template.discloses``
@@ -72,7 +75,7 @@ from typing import Any, Self
 
 from attrs import evolve, field, frozen
 
-from cobranza_sdk.model import CHANNEL_FAMILIES, STAGES, Money
+from cobranza_sdk.model import CHANNEL_FAMILIES, PARTS, STAGES, Money
 from cobranza_sdk.spec import TemplateCatalogue
 from cobranza_sdk.templates._disclosure import debt_word
 from cobranza_sdk.templates._errors import TemplateError
@@ -149,6 +152,7 @@ class Template:
         purpose: One of `PURPOSES`.
         tone: One of `TONES`.
         discloses: Whether it tells of a debt.
+        says: Parts that its fixed words hold, of `PARTS`; those that variables show are known without.
         subject: Subject line, or None.
         text: The words.
         html: The same as HTML, or None.
@@ -167,6 +171,7 @@ class Template:
     purpose: str
     tone: str = "neutral"
     discloses: bool
+    says: tuple[str, ...] = ()
     subject: str | None = None
     text: str
     html: str | None = None
@@ -199,6 +204,14 @@ class Template:
         What a later catalogue replaces it by.
         """
         return (self.id, self.channel, self.locale)
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """
+        What its text says, of `PARTS`: what laws on identification and content ask for.
+        """
+        shown = {_PART_OF[name] for name in self.scripts["text"].names if name in _PART_OF}
+        return frozenset(shown.union(self.says))
 
     def serves(self, stage: str) -> bool:
         """
@@ -325,6 +338,18 @@ def _read(source: TemplateCatalogue, templates: list[Template], problems: list[s
         templates.append(template)
 
 
+#: Which part a variable shows.
+_PART_OF = {
+    "creditor": "creditor",
+    "amount": "amount",
+    "due_on": "due_on",
+    "document": "document",
+    "documents": "document",
+    "payment_url": "how_to_pay",
+    "how_to_pay": "how_to_pay",
+    "contact_line": "contact_line",
+    "opt_out_word": "opt_out",
+}
 _TEXT, _TRUTH, _TABLE, _LIST = "text", "true or false", "a table", "a list of texts"
 _ENTRY = {
     "id": _TEXT,
@@ -334,6 +359,7 @@ _ENTRY = {
     "purpose": _TEXT,
     "tone": _TEXT,
     "discloses": _TRUTH,
+    "says": _LIST,
     "subject": _TEXT,
     "text": _TEXT,
     "html": _TEXT,
@@ -355,8 +381,9 @@ def _template(entry: Mapping[str, Any], origin: str, number: int) -> Template:
     if problems:
         raise TemplateError([f"{where}: {problem}" for problem in problems])
     fields: dict[str, Any] = {**entry, "origin": origin, "locale": tag_of(entry["locale"]) or entry["locale"]}
-    if isinstance(entry.get("stage"), list):
-        fields["stage"] = tuple(entry["stage"])
+    for key in ("stage", "says"):
+        if isinstance(entry.get(key), list):
+            fields[key] = tuple(entry[key])
     if vendor is not None:
         buttons = {int(position): name for position, name in vendor.get("buttons", {}).items()}
         fields["vendor"] = VendorTemplate(**{**vendor, "buttons": buttons})
@@ -402,6 +429,8 @@ def _of_labels(template: Template) -> Iterator[str]:
         yield f"stage: expected 'any' or a list of {', '.join(STAGES)}"
     if template.purpose not in PURPOSES:
         yield f"purpose: {nearest(template.purpose, PURPOSES)}"
+    for name in sorted(set(template.says) - set(PARTS)):
+        yield f"says: {nearest(name, PARTS)}"
     if template.tone not in TONES:
         yield f"tone: {nearest(template.tone, TONES)}"
     if template.purpose == "identity" and template.discloses:
