@@ -3,7 +3,9 @@ How the documentation is built. Nothing here reads the clock: the same sources m
 """
 
 import re
+import sys
 from importlib.metadata import version as version_of
+from pathlib import Path
 
 from docutils.nodes import Element, Text
 from pygments.lexers import TextLexer
@@ -13,6 +15,9 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.matching import patfilter
 
 import cobranza_sdk
+
+sys.path.insert(0, str(Path(__file__).parent))
+from country_pages import write_pages  # beside this file
 
 project = "cobranza-sdk"
 author = "The cobranza-sdk maintainers"
@@ -55,6 +60,13 @@ def drop_empty_toctrees(app: Sphinx, docname: str, content: list[str]) -> None:
                 content[0] = content[0].replace(block, "")
 
 
+def write_countries(app: Sphinx) -> None:
+    """
+    Make the pages of the countries before sources are looked for.
+    """
+    write_pages(Path(app.srcdir) / "countries")
+
+
 def find_public_name(app: Sphinx, env: BuildEnvironment, node: pending_xref, contnode: Element) -> Element | None:
     """
     Lead a reference to the module in which a public name is kept to where it is documented.
@@ -73,5 +85,6 @@ def setup(app: Sphinx) -> None:
     Connect what stands above.
     """
     app.add_lexer("csv", TextLexer)
+    app.connect("builder-inited", write_countries)
     app.connect("source-read", drop_empty_toctrees)
     app.connect("missing-reference", find_public_name)
