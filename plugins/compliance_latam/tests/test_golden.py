@@ -96,10 +96,11 @@ def test_waiting_until_not_before_is_enough_and_needed(row: dict[str, str], case
 
 def test_every_rule_refuses_in_some_case() -> None:
     """
-    A rule that no case shows could vanish from a pack unseen.
+    A rule that no case shows could vanish from a pack unseen. What a text must say needs a text: see `test_words`.
     """
     shown = {rule for _, row, _ in ROWS for rule in row["expect_rule"].split(";")}
-    written = {rule.id for pack in DECIDERS["cautious"].packs for rule in pack.rules}
+    rules = [rule for pack in DECIDERS["cautious"].packs for rule in pack.rules]
+    written = {rule.id for rule in rules if rule.kind != "identification"}
 
     assert written <= shown
 
