@@ -248,3 +248,39 @@ def test_not_after_is_where_the_present_window_closes(
         new_day = any(close.astimezone(tz).date() > before.astimezone(tz).date() for tz in map(ZoneInfo, law.zones))
         assert permits(windows, "call", (), before)
         assert new_day or not permits(windows, "call", (), close)
+
+
+def test_a_rule_that_begins_while_waiting_is_held_against_what_went_before(packs: Any) -> None:
+    """
+    The night before a cap begins: the next opening falls under it, and the past counts.
+    """
+    pack = packs.pack(
+        packs.rule("xx.window", "window", hours='{ mon-sun = "08:00-20:00" }', holidays='"open"'),
+        packs.rule("xx.cap", "cap", limit="1", period='"7 days"', effective_from="2026-05-13"),
+    )
+    past = PastContact(at=datetime.fromisoformat("2026-05-10T10:00-05:00"), channel="call")
+
+    decision = Decider([pack]).decide(packs.contact("2026-05-12T21:00-05:00", history=[past]))
+
+    assert [finding.rule for finding in decision.findings] == ["xx.window"]
+    assert decision.not_before == datetime.fromisoformat("2026-05-17T10:00-05:00")
+
+
+@pytest.mark.parametrize(
+    ("notice", "verdict"),
+    [({"creditor_id": "a"}, "allow"), ({"creditor_id": "b"}, "deny"), ({"receivable_ids": ["F-2"]}, "deny")],
+    ids=["of the same creditor", "of another creditor", "about another debt"],
+)
+def test_only_a_notice_of_the_creditor_about_the_debt_opens_the_step(
+    packs: Any, notice: dict[str, Any], verdict: str
+) -> None:
+    """
+    Somebody else's notice is no notice.
+    """
+    pack = packs.pack(packs.rule("xx.notice", "notice_before", period='"20 days"'))
+    past = PastContact(
+        at=datetime.fromisoformat("2026-04-10T10:00-05:00"), channel="letter", outcome="notice", **notice
+    )
+    contact = packs.contact("2026-05-12T10:00-05:00", history=[past], creditor_id="a", receivable_ids=["F-1"])
+
+    assert Decider([pack]).decide(contact).verdict == verdict

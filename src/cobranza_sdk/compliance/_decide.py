@@ -281,24 +281,21 @@ class Decider:
             return _denied(contact, (house_finding("sdk.date_unknown", year=str(contact.at.year)),))
         era, piece = plan.era(now), plan.line.at(now) if plan.line is not None else _OPEN
         findings = era.findings + piece.findings if piece.closed else era.findings
-        entries: Sequence[PastContact] = ()
         wait = 0
         if era.pasts:
-            entries = [past for past in contact.history if past.epoch <= now]
+            entries = _before(contact)
             told = [told for judge in era.pasts if (told := judge(contact, entries, now)) is not None]
             if told:
                 findings += tuple(finding for _, finding in told)
                 wait = max(until for until, _ in told)
         if self._policies:
-            return self._with_policies(plan, contact, entries, findings)
+            return self._with_policies(plan, contact, findings)
         if len(findings) > len(era.findings):
             findings = tuple(sorted(findings, key=_ORDER))
         verdict = findings[0].verdict if findings else Verdict.ALLOW
         not_before = None
         if verdict is Verdict.DEFER:
-            not_before = self._when(plan, era, piece, contact, wait) or self._searched(
-                plan, contact, entries, _latest(findings)
-            )
+            not_before = self._when(plan, era, piece, contact, wait) or self._searched(plan, contact, _latest(findings))
             if not_before is None:
                 refused = (*findings, house_finding("sdk.no_permitted_minute"))
                 return _denied(contact, refused, basis=era.basis, drafts=plan.drafts)
@@ -326,9 +323,7 @@ class Decider:
             return None
         return piece.not_before if piece.closed else datetime.fromtimestamp(opens, plan.zones[0])
 
-    def _with_policies(
-        self, plan: _Plan, contact: Contact, entries: Sequence[PastContact], findings: Sequence[Finding]
-    ) -> Decision:
+    def _with_policies(self, plan: _Plan, contact: Contact, findings: Sequence[Finding]) -> Decision:
         """
         The decision where policies have a say too.
         """
@@ -339,7 +334,7 @@ class Decider:
         basis = (*era.basis, *(f"policy: {policy.name}" for policy in self._policies))
         not_before = not_after = None
         if verdict is Verdict.DEFER:
-            not_before = self._searched(plan, contact, entries, _latest(ordered))
+            not_before = self._searched(plan, contact, _latest(ordered))
             if not_before is None:
                 refused = _ordered([*ordered, house_finding("sdk.no_permitted_minute")])
                 return _denied(contact, refused, basis=basis, drafts=plan.drafts)
@@ -357,13 +352,11 @@ class Decider:
             drafts=plan.drafts,
         )
 
-    def _searched(
-        self, plan: _Plan, contact: Contact, entries: Sequence[PastContact], now: int | None
-    ) -> datetime | None:
+    def _searched(self, plan: _Plan, contact: Contact, now: int | None) -> datetime | None:
         """
         Earliest whole minute at which everything permits, by moving to the latest of the asked-for instants.
         """
-        start = contact.epoch
+        start, entries = contact.epoch, _before(contact)
         for _ in range(MAX_ROUNDS):
             if now is None or not start < now <= start + _MAX_WAIT_S:
                 return None
@@ -505,6 +498,13 @@ class Decider:
         except BaseException as error:  # noqa: BLE001  # a policy that fails in any way denies
             cause = type(error).__name__
         return [house_finding("sdk.policy_failed", policy=policy.name, cause=cause)]
+
+
+def _before(contact: Contact) -> list[PastContact]:
+    """
+    What was before the contact's own instant, or at the same one; what lies after it is not known yet.
+    """
+    return [past for past in contact.history if past.epoch <= contact.epoch]
 
 
 def _is_region(contact: Contact, data: CountryData) -> bool:

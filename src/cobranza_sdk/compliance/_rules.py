@@ -265,10 +265,12 @@ def _quiet(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Past:
 def _notice_before(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Past:
     needed, days = rule.notices, rule.period.seconds // _DAY
 
-    def judge(_contact: Contact, entries: Sequence[PastContact], now: int) -> tuple[int, Finding] | None:
+    def judge(contact: Contact, entries: Sequence[PastContact], now: int) -> tuple[int, Finding] | None:
         worst: tuple[int, ZoneInfo] | None = None
+        # Another creditor's notice, or one about another debt, opens nothing here.
+        notices = _of_debt(contact, [past for past in entries if past.is_notice])
         for tz in zones:
-            told = {day.begins: day for day in (day_at(past.epoch, tz) for past in entries if past.is_notice)}
+            told = {day.begins: day for day in (day_at(past.epoch, tz) for past in notices)}
             if len(told) < needed:
                 facts = {"notices": str(len(told)), "needed": str(needed)}
                 return NEVER, finding_of(rule, pack, Verdict.DENY, facts)
