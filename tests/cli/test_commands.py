@@ -151,18 +151,21 @@ def test_decide_cases_prints_a_list_in_the_order_of_the_file(tmp_path: Path) -> 
     assert set(found[0]) == {"case_id", "verdict", "not_before", "findings"}
 
 
-@pytest.mark.parametrize("language", ["es", "pt", "en"])
-def test_decide_explains_one_contact_in_three_languages(language: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("language", "moment"),
+    [("es", "sábado, hora de Bogota"), ("pt", "sábado, hora de Bogota"), ("en", "Saturday, Bogota time")],
+)
+def test_decide_explains_one_contact_in_three_languages(language: str, moment: str, tmp_path: Path) -> None:
     """
     F80: rule, law, article and the first permitted minute, in the reader's language.
     """
     text = cobranza(
         "decide", "--country", "CO", "--at", "2026-08-07T10:00:00-05:00", "--channel", "sms", "--recipient", "debtor",
-        "--consent", "yes", "--language", language, cwd=tmp_path,
+        "--consent", "yes", "-l", language, cwd=tmp_path,
     ).stdout  # fmt: skip
 
     assert "Ley 2300 de 2023, art. 3" in text
-    assert "2026-08-08 08:00 -0500" in text
+    assert f"2026-08-08 08:00 -0500 ({moment})" in text
     assert "co.window" in text
 
 

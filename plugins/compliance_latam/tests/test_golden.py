@@ -8,10 +8,12 @@ the column ``reading`` is ours, blank for the cautious one.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from attrs import evolve
@@ -77,6 +79,31 @@ def test_every_refusal_explains_itself(row: dict[str, str], case: Case) -> None:
             assert finding.rule.startswith("sdk.") or (finding.effective_from and finding.source and finding.confidence)
         assert all(draft in text for draft in decision.drafts)
     assert decision.drafts or not decision.basis
+
+
+@pytest.mark.parametrize(("row", "case"), [pytest.param(row, case, id=name) for name, row, case in ROWS])
+def test_every_refusal_names_rule_article_pack_version_and_what_waiting_gives(row: dict[str, str], case: Case) -> None:
+    """
+    Law 6, as data: no refusal without rule, article and pack version; a deferral has its minute, by the debtor's clock.
+    """
+    decision = judged(row, case)
+    versions = {pack.label for pack in DECIDERS["cautious"].packs}
+
+    if decision.verdict is Verdict.ALLOW:
+        assert not decision.findings
+        return
+    assert decision.findings
+    assert max(finding.verdict.rank for finding in decision.findings) == decision.verdict.rank
+    for finding in decision.findings:
+        house = finding.rule.startswith("sdk.")
+        assert finding.pack in ({"sdk 1"} if house else versions)
+        assert re.search(r"\bSDK law \d" if house else r", ([^,]+)$", finding.citation), finding.citation
+    assert (decision.not_before is not None) is (decision.verdict is Verdict.DEFER)
+    if decision.not_before is not None:
+        assert decision.not_before > case.contact.at
+        assert decision.not_before.second == decision.not_before.microsecond == 0
+        assert decision.not_before.tzinfo == ZoneInfo(DECIDERS["cautious"].zones_of(case.contact)[0])
+        assert f"{decision.not_before:%Y-%m-%d %H:%M}" in decision.explain("en").splitlines()[0]
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def make_decider(options: Options, *, platform: bool = False) -> Decider:
 @click.option("--flags", help="Facts by name, for example judicial_lookalike.")
 @click.option("--cases", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="A CSV of contacts.")
 @click.option("--platform", is_flag=True, help="Judge by platform rules too, not by law alone.")
-@click.option("--language", type=click.Choice(["es", "pt", "en"]), default="es", show_default=True)
+@click.option("-l", "--language", type=click.Choice(["es", "pt", "en"]), default="es", show_default=True)
 def decide_command(options: Options, cases: Path | None, platform: bool, language: str, **contact: Any) -> None:  # noqa: FBT001  # click's name
     """
     May this contact be made, when, and why? By law alone unless --platform. Needs no configuration.

@@ -129,7 +129,7 @@ class Decision:
         words = _WORDS.get(language[:2], _WORDS["es"])
         lines = [words[self.verdict]]
         if self.not_before is not None:
-            lines[0] += " " + words["until"].format(self.not_before.strftime("%Y-%m-%d %H:%M %z"))
+            lines[0] += " " + words["until"].format(_moment(self.not_before, language[:2]))
         for finding in self.findings:
             reason = finding.message.get(language[:2]) or finding.message.get("es") or finding.rule
             lines.append(f"- {reason} [{finding.citation}; {finding.pack}; {finding.rule}]")
@@ -169,6 +169,26 @@ _WORDS: dict[str, dict[str, str]] = {
         "draft": "Note: pack not reviewed by a lawyer (draft): {}.",
     },
 }
+
+
+_DAYS = {
+    "es": ("lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"),
+    "pt": ("segunda-feira", "terça-feira", "quarta-feira", "quinta-feira", "sexta-feira", "sábado", "domingo"),
+    "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+}
+_CLOCK = {"es": "hora de {}", "pt": "hora de {}", "en": "{} time"}
+
+
+def _moment(at: datetime, language: str) -> str:
+    """
+    An instant by the debtor's clock, with the weekday and the place whose clock it is.
+    """
+    language = language if language in _DAYS else "es"
+    words = [_DAYS[language][at.weekday()]]
+    key = getattr(at.tzinfo, "key", None)
+    if key is not None:
+        words.append(_CLOCK[language].format(str(key).rpartition("/")[2].replace("_", " ")))
+    return f"{at:%Y-%m-%d %H:%M %z} ({', '.join(words)})"
 
 
 def _iso(value: date | datetime | None) -> str | None:
