@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from cobranza_sdk.compliance import Decider
-    from cobranza_sdk.engine import Desk, DispatchReport, InboxDesk, SyncReport, Workplace
+    from cobranza_sdk.engine import Desk, DispatchReport, InboxDesk, StrategyFinding, SyncReport, Workplace
     from cobranza_sdk.loading import Accounts
     from cobranza_sdk.report import Report
     from cobranza_sdk.store import Consents, ContactPoints, CreditorStore, Holds, PutResult, Store, TenantStore
@@ -237,6 +237,68 @@ class Cobranza:
                         missing.append(f"strategies.{name}: step {step.id}: {error}")
         return missing
 
+    def check_strategies(self, countries: Sequence[str] = (), *, at: datetime | None = None) -> list[StrategyFinding]:
+        """
+        Hold each creditor's strategy against the packs: steps that can never run, channels that are always denied,
+        messages that rules push past their days. No account is built and nothing is written.
+
+        Args:
+            countries: Where the debtors are; empty takes the creditor's own and those of the debtors in the store.
+            at: The day that everything starts on; the clock's when None.
+
+        Raises:
+            ConfigurationError: A file cannot be read.
+            StrategyError: A strategy cannot be used.
+            PackError: A pack cannot be used.
+        """
+        from cobranza_sdk.engine import Grounds, carried_by, check_strategy, without_strategy
+
+        found: list[StrategyFinding] = []
+        for key in self._creditor_ids():
+            creditor = self.settings.creditors[key].creditor(key)
+            strategy = self._strategy_of(key)
+            if strategy is None:
+                found.append(without_strategy(creditor))
+                continue
+            grounds = Grounds(
+                creditor=creditor,
+                decider=self.judge(platform=True),
+                law=self.decider,
+                catalogue=self._catalogue,
+                at=at or self.clock.now(),
+                carried=carried_by(self.settings, self.plugins, key),
+                flags=frozenset(f"accepted_risk.{risk}" for risk in self.settings.compliance.accept_risk),
+            )
+            found += check_strategy(strategy, grounds, self._places(key, countries))
+        return found
+
+    def _places(self, key: str, countries: Sequence[str]) -> list[tuple[str, str | None]]:
+        """
+        Countries to look at, each with the regions that have rules of their own; and where debtors are.
+        """
+        stored = self.tenant.creditor(key).past.places() if not countries and self._has_store() else []
+        codes = countries or [self.settings.creditors[key].country, *(country for country, _ in stored)]
+        regional = [
+            (code, region)
+            for code in codes
+            for pack in self.decider.packs
+            for rule in pack.rules
+            if code in pack.countries
+            for region in rule.regions.names
+        ]
+        return [*((code, None) for code in codes), *stored, *regional]
+
+    def _has_store(self) -> bool:
+        """
+        Whether there is a store to look into: a SQLite file is not made by looking.
+        """
+        if self._engine is not None or self._store is not None:
+            return True
+        from sqlalchemy import make_url
+
+        url = make_url(self.settings.store.url)
+        return url.get_backend_name() != "sqlite" or (self.settings.base / (url.database or "")).is_file()
+
     def _decider(self, *, platform: bool, policies: bool) -> Decider:
         from cobranza_sdk.compliance import Decider
         from cobranza_sdk.engine import GuardedPolicies
@@ -381,6 +443,14 @@ class Cobranza:
             for name, path in self.settings.strategies.items()
         }
 
+    def _strategy_of(self, key: str) -> Strategy | None:
+        """
+        A creditor's strategy: the one it names, or the only one there is.
+        """
+        strategies = self._strategies
+        only = next(iter(strategies)) if len(strategies) == 1 else None
+        return strategies.get(self.settings.creditors[key].strategy or only or "")
+
     @cached_property
     def place(self) -> Workplace:
         """
@@ -431,13 +501,11 @@ class Cobranza:
     def _desks(self, tenant: TenantStore) -> dict[str, Desk]:
         from cobranza_sdk.engine import Desk
 
-        strategies = self._strategies
-        only = next(iter(strategies)) if len(strategies) == 1 else None
         return {
             key: Desk(
                 creditor=creditor.creditor(key),
                 store=tenant.creditor(key),
-                strategy=strategies.get(creditor.strategy or only or ""),
+                strategy=self._strategy_of(key),
                 payment_url=creditor.payment_url,
             )
             for key, creditor in self.settings.creditors.items()

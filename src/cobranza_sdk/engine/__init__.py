@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from cobranza_sdk.engine._inbox import InboxDesk, WebhookAnswer
     from cobranza_sdk.engine._planning import PlanError, due_now, plan_now
     from cobranza_sdk.engine._replies import intent_of
+    from cobranza_sdk.engine._strategy_check import (
+        Grounds,
+        StrategyFinding,
+        carried_by,
+        check_strategy,
+        without_strategy,
+    )
     from cobranza_sdk.engine._sync import SyncError, SyncReport, sync
     from cobranza_sdk.engine._workplace import Desk, Workplace, locale_of
 
@@ -25,6 +32,7 @@ _HOME = {
     "_inbox": ("InboxDesk", "WebhookAnswer"),
     "_planning": ("PlanError", "due_now", "plan_now"),
     "_replies": ("intent_of",),
+    "_strategy_check": ("Grounds", "StrategyFinding", "carried_by", "check_strategy", "without_strategy"),
     "_sync": ("SyncError", "SyncReport", "sync"),
     "_workplace": ("Desk", "Workplace", "locale_of"),
 }
@@ -37,20 +45,25 @@ __all__ = [
     "Desk",
     "DispatchReport",
     "Dispatcher",
+    "Grounds",
     "GuardedPolicies",
     "InboxDesk",
     "PlanError",
     "PluginLateError",
+    "StrategyFinding",
     "SyncError",
     "SyncReport",
     "WebhookAnswer",
     "Workplace",
     "call_guarded",
+    "carried_by",
+    "check_strategy",
     "due_now",
     "intent_of",
     "locale_of",
     "plan_now",
     "sync",
+    "without_strategy",
 ]
 
 # Deciding needs neither store nor templates.

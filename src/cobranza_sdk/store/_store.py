@@ -19,6 +19,7 @@ from cobranza_sdk.store._figures import Figures
 from cobranza_sdk.store._inbox import Inbox
 from cobranza_sdk.store._ledger import read_events
 from cobranza_sdk.store._migrate import migrate
+from cobranza_sdk.store._past import Past
 from cobranza_sdk.store._portfolio import Portfolio
 from cobranza_sdk.store._schema import rejected_records
 from cobranza_sdk.store._scope import CreditorScope, TenantScope
@@ -37,6 +38,7 @@ class CreditorStore:
         holds: Pauses.
         resolutions: Outcomes by hand.
         figures: Counts for reports.
+        past: What was decided before.
     """
 
     def __init__(self, scope: CreditorScope) -> None:
@@ -49,6 +51,7 @@ class CreditorStore:
         self.holds = Holds(scope)
         self.resolutions = Resolutions(scope)
         self.figures = Figures(scope)
+        self.past = Past(scope)
 
     def events(self, *, after: int = 0, kinds: Sequence[str] = (), subject: str | None = None) -> Iterator[LedgerEvent]:
         """
