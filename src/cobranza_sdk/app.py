@@ -43,7 +43,16 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from cobranza_sdk.compliance import Decider
-    from cobranza_sdk.engine import Desk, DispatchReport, InboxDesk, StrategyFinding, SyncReport, Workplace
+    from cobranza_sdk.engine import (
+        Backtest,
+        Desk,
+        DispatchReport,
+        InboxDesk,
+        Retried,
+        StrategyFinding,
+        SyncReport,
+        Workplace,
+    )
     from cobranza_sdk.loading import Accounts
     from cobranza_sdk.report import Report
     from cobranza_sdk.store import Consents, ContactPoints, CreditorStore, Holds, PutResult, Store, TenantStore
@@ -267,7 +276,7 @@ class Cobranza:
                 catalogue=self._catalogue,
                 at=at or self.clock.now(),
                 carried=carried_by(self.settings, self.plugins, key),
-                flags=frozenset(f"accepted_risk.{risk}" for risk in self.settings.compliance.accept_risk),
+                flags=self._accepted_risks(),
             )
             found += check_strategy(strategy, grounds, self._places(key, countries))
         return found
@@ -298,6 +307,83 @@ class Cobranza:
 
         url = make_url(self.settings.store.url)
         return url.get_backend_name() != "sqlite" or (self.settings.base / (url.database or "")).is_file()
+
+    def backtest(
+        self,
+        *,
+        packs: Sequence[Path] = (),
+        reading: str | None = None,
+        on: Mapping[str, date] | None = None,
+        since: datetime | None = None,
+        cases: Path | None = None,
+    ) -> Backtest:
+        """
+        Decide past contacts again under other rules: those that the store has recorded, or those of a file.
+
+        Args:
+            packs: Pack files that judge beside or, by their name, instead of the present ones.
+            reading: ``cautious`` or ``literal``; the configured one when None.
+            on: The day whose rules hold, by name of the pack; ``*`` stands for all others.
+            since: Only contacts from then on.
+            cases: A CSV as for ``cobranza decide --cases``, judged by law alone; None takes what is recorded, judged as
+                dispatch does.
+
+        Raises:
+            PackError: A pack cannot be used.
+            CasesError: The file cannot be read.
+            InvalidValueError: *on* names a pack that does not exist.
+        """
+        from cobranza_sdk.compliance import DatedDecider
+        from cobranza_sdk.engine import GuardedPolicies, summed_up
+
+        other = DatedDecider(
+            [*self.plugins.items("compliance"), *self._pack_files(), *map(self._pack_of, packs)],
+            self.plugins.items("policy"),
+            on=on or {},
+            reading=reading or self.settings.compliance.reading,
+            platform=cases is None,
+            ask=GuardedPolicies(),
+        )
+        return summed_up(self._retried(other, since) if cases is None else self._retried_cases(other, cases, since))
+
+    def _pack_of(self, path: Path) -> CompliancePack:
+        """
+        A pack file under the name that it gives itself, so that it takes the place of the one it is to be.
+        """
+        from cobranza_sdk.compliance import parse_pack
+
+        text = self._read_file("packs", str(path.resolve()))
+        return CompliancePack(parse_pack(path.stem, text, origin=str(path)).name, text, origin=str(path))
+
+    def _retried_cases(self, other: Decider, path: Path, since: datetime | None) -> Iterator[Retried]:
+        from cobranza_sdk.compliance import CasesError, read_cases
+        from cobranza_sdk.engine import retry_cases
+
+        try:
+            with path.open(encoding="utf-8-sig", newline="") as lines:
+                cases = (case for case in read_cases(lines, self.decider) if since is None or case.contact.at >= since)
+                yield from retry_cases(cases, self.decider, other)
+        except (OSError, CasesError) as error:
+            msg = f"{path}: {error if isinstance(error, CasesError) else 'cannot be read'}"
+            raise CasesError(msg) from error
+
+    def _retried(self, other: Decider, since: datetime | None) -> Iterator[Retried]:
+        from cobranza_sdk.engine import Bench, carried_by
+
+        today = self.judge(platform=True)
+        for key in self._creditor_ids():
+            bench = Bench(
+                creditor=self.settings.creditors[key].creditor(key),
+                strategy=self._strategy_of(key),
+                carried=carried_by(self.settings, self.plugins, key),
+                flags=self._accepted_risks(),
+                today=today,
+                other=other,
+            )
+            yield from bench.retry(self.tenant.creditor(key).past.decisions(since=since))
+
+    def _accepted_risks(self) -> frozenset[str]:
+        return frozenset(f"accepted_risk.{risk}" for risk in self.settings.compliance.accept_risk)
 
     def _decider(self, *, platform: bool, policies: bool) -> Decider:
         from cobranza_sdk.compliance import Decider

@@ -27,6 +27,7 @@ STEPS = [
     "docs/how-to/run-the-pipeline.md",
     "docs/how-to/add-a-country-pack.md",
     "docs/how-to/write-a-template.md",
+    "docs/how-to/try-a-rule.md",
     "docs/explanation/fail-closed.md",
 ]
 

@@ -35,6 +35,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("_pipeline", "sync, plan and dispatch, one after the other."),
     "decide": ("_decide", "May this contact be made, when, and why?"),
     "check": ("_check", "Hold the strategies against the packs."),
+    "backtest": ("_backtest", "Past contacts under other rules: the difference."),
     "packs": ("_packs", "Country packs: list, show."),
     "attempts": ("_looking", "What is planned, deferred, under way, done."),
     "events": ("_looking", "The ledger."),

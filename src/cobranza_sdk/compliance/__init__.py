@@ -6,18 +6,21 @@ from __future__ import annotations
 
 from cobranza_sdk.compliance._calendar import zone
 from cobranza_sdk.compliance._cases import Case, case_result, read_cases
+from cobranza_sdk.compliance._dated import ALL_PACKS, DatedDecider
 from cobranza_sdk.compliance._decide import Decider, house_finding
 from cobranza_sdk.compliance._errors import CasesError, PackError
 from cobranza_sdk.compliance._pack import CountryData, Pack, Rule, parse_pack
 from cobranza_sdk.compliance._rules import DISCLOSE_NOTHING, DISCLOSES_NOTHING, SAYS
 
 __all__ = [
+    "ALL_PACKS",
     "DISCLOSES_NOTHING",
     "DISCLOSE_NOTHING",
     "SAYS",
     "Case",
     "CasesError",
     "CountryData",
+    "DatedDecider",
     "Decider",
     "Pack",
     "PackError",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cobranza_sdk._lazy import loads_lazily
 
 if TYPE_CHECKING:
+    from cobranza_sdk.engine._backtest import Backtest, Bench, Retried, retry_cases, summed_up
     from cobranza_sdk.engine._crash import POINTS, VARIABLE
     from cobranza_sdk.engine._dispatch import LEASE, LOST_AFTER, Dispatcher, DispatchReport
     from cobranza_sdk.engine._guard import GuardedPolicies, PluginLateError, call_guarded
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from cobranza_sdk.engine._workplace import Desk, Workplace, locale_of
 
 _HOME = {
+    "_backtest": ("Backtest", "Bench", "Retried", "retry_cases", "summed_up"),
     "_crash": ("POINTS", "VARIABLE"),
     "_dispatch": ("LEASE", "LOST_AFTER", "DispatchReport", "Dispatcher"),
     "_guard": ("GuardedPolicies", "PluginLateError", "call_guarded"),
@@ -42,6 +44,8 @@ __all__ = [
     "LOST_AFTER",
     "POINTS",
     "VARIABLE",
+    "Backtest",
+    "Bench",
     "Desk",
     "DispatchReport",
     "Dispatcher",
@@ -50,6 +54,7 @@ __all__ = [
     "InboxDesk",
     "PlanError",
     "PluginLateError",
+    "Retried",
     "StrategyFinding",
     "SyncError",
     "SyncReport",
@@ -62,6 +67,8 @@ __all__ = [
     "intent_of",
     "locale_of",
     "plan_now",
+    "retry_cases",
+    "summed_up",
     "sync",
     "without_strategy",
 ]

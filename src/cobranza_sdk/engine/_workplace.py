@@ -117,21 +117,7 @@ class Workplace:
         return min(dates, default=at.date())
 
     def _zones_of(self, debtor: Any, address: Address | None = None) -> tuple[str, ...]:
-        """
-        The zones that a source, the region and the phone number tell; all must permit. Empty where nothing tells more
-        than the country.
-
-        A zone that the country does not have joins the country's. Where place and number disagree, both hold.
-        """
-        country = self.decider.country(debtor.country)
-        own = () if country is None else country.zones["*"]
-        if debtor.timezone and debtor.timezone not in own:
-            return (debtor.timezone, *own)
-        place: tuple[str, ...] = (debtor.timezone,) if debtor.timezone else ()
-        if not place and country is not None and debtor.region:
-            place = country.zones.get(debtor.region, ())
-        by_number = zones_of_number(address.value) if len(own) > 1 and _is_phone(address) else ()
-        return tuple(dict.fromkeys((*place, *(name for name in by_number if name in own))))
+        return zones_told(self.decider, debtor, address)
 
     def contact_of(
         self,
@@ -184,6 +170,24 @@ class Workplace:
         Whether the account reaches the attempt's address.
         """
         return facts.address is not None and reachable(account.provider.capabilities, facts.address)
+
+
+def zones_told(decider: Decider, debtor: Any, address: Address | None = None) -> tuple[str, ...]:
+    """
+    The zones that a source, the region and the phone number tell; all must permit. Empty where nothing tells more than
+    the country.
+
+    A zone that the country does not have joins the country's. Where place and number disagree, both hold.
+    """
+    country = decider.country(debtor.country)
+    own = () if country is None else country.zones["*"]
+    if debtor.timezone and debtor.timezone not in own:
+        return (debtor.timezone, *own)
+    place: tuple[str, ...] = (debtor.timezone,) if debtor.timezone else ()
+    if not place and country is not None and debtor.region:
+        place = country.zones.get(debtor.region, ())
+    by_number = zones_of_number(address.value) if len(own) > 1 and _is_phone(address) else ()
+    return tuple(dict.fromkeys((*place, *(name for name in by_number if name in own))))
 
 
 def _is_phone(address: Address | None) -> TypeGuard[Address]:
