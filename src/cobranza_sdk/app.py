@@ -256,13 +256,15 @@ class Cobranza:
             at: The day that everything starts on; the clock's when None.
 
         Raises:
-            ConfigurationError: A file cannot be read.
+            ConfigurationError: A file cannot be read, or ``accept_risk`` names a risk that no pack knows.
             StrategyError: A strategy cannot be used.
             PackError: A pack cannot be used.
         """
         from cobranza_sdk.engine import Grounds, carried_by, check_strategy, without_strategy
 
         found: list[StrategyFinding] = []
+        judge = self.judge(platform=True)
+        self._refuse_unknown_risks(judge)
         for key in self._creditor_ids():
             creditor = self.settings.creditors[key].creditor(key)
             strategy = self._strategy_of(key)
@@ -271,7 +273,7 @@ class Cobranza:
                 continue
             grounds = Grounds(
                 creditor=creditor,
-                decider=self.judge(platform=True),
+                decider=judge,
                 law=self.decider,
                 catalogue=self._catalogue,
                 at=at or self.clock.now(),

@@ -150,6 +150,40 @@ def test_what_went_before_counts_as_it_was_known_then(
     assert house.backtest(reading="literal").counts[("defer", "allow")] == 1
 
 
+def test_an_outcome_learned_later_was_open_then(
+    make_house: Callable[..., Cobranza],
+    debtor: Callable[..., Any],
+    receivable: Callable[..., Any],
+    later: Callable[..., None],
+    webhook: Callable[..., Any],
+    settings: dict[str, Any],
+) -> None:
+    """
+    An e-mail was deferred because the SMS before it might have been read. That the SMS failed came out a day later: the
+    deferral was right, and is so when asked again.
+    """
+    path = Path(settings["strategies"]["test"])
+    strategy = path.read_text("utf-8").replace('"demand"\nchannels = ["sms", ', '"demand"\nchannels = [')
+    path.write_text(strategy, "utf-8")
+    house = make_house(creditor={"name": "Tienda", "country": "CO", "contact_line": "x@example.com"})
+    house.portfolio.put(debtor(country="CO"), receivable(currency="COP"))
+    house.plan()
+    house.dispatch()
+    later(days=6)
+    house.plan()
+    house.dispatch()
+    recorded = [event.payload["verdict"] for event in house.events(kinds=["decision.made"])]
+    later(hours=1)
+    house.inbox.receive("sms", webhook("failed", "k1", "fake_sms-1"))
+    house.process_inbox()
+    assert "failed" in [line["state"] for line in house.attempts.list()]
+
+    report = house.backtest()
+
+    assert recorded == ["allow", "defer"]
+    assert (report.changed, report.not_reproduced) == ((), 0)
+
+
 def test_a_consent_given_later_was_not_given_then(
     house: Cobranza,
     debtor: Callable[..., Any],

@@ -13,6 +13,7 @@ import pytest
 
 from cobranza_sdk import Cobranza
 from cobranza_sdk.engine import StrategyFinding
+from cobranza_sdk.loading import ConfigurationError
 
 #: A Wednesday; the day after is a holiday in Peru.
 WEDNESDAY = datetime.fromisoformat("2026-08-05T10:00:00-05:00")
@@ -228,6 +229,14 @@ def test_an_accepted_risk_is_accepted_here_too(check: Check) -> None:
 
     assert [f.rule for f in of(check(one, rules=rules), "step_never")] == ["extra.rule"]
     assert of(check(one, rules=rules, risk="extra"), "step_never") == []
+
+
+def test_a_risk_that_no_pack_knows_is_refused(check: Check) -> None:
+    """
+    A slip would take no risk, and the check would be of another strategy than the one that runs.
+    """
+    with pytest.raises(ConfigurationError, match=r"compliance\.accept_risk: found extar"):
+        check(step("a", 1, 9, "sms"), risk="extar")
 
 
 def test_an_unknown_country_is_an_error_for_every_step(check: Check) -> None:
