@@ -391,14 +391,19 @@ class Cobranza:
         from cobranza_sdk.compliance import Decider
         from cobranza_sdk.engine import GuardedPolicies
 
-        packs = [*self.plugins.items("compliance"), *self._pack_files()]
         return Decider(
-            packs,
+            self.pack_sources(),
             self.plugins.items("policy") if policies else (),
             reading=self.settings.compliance.reading,
             platform=platform,
             ask=GuardedPolicies(),
         )
+
+    def pack_sources(self) -> tuple[CompliancePack, ...]:
+        """
+        The packs that judge, as they were given: installed ones first, then those of the configuration, which win.
+        """
+        return (*self.plugins.items("compliance"), *self._pack_files())
 
     def _pack_files(self) -> list[CompliancePack]:
         return [

@@ -10,6 +10,7 @@ import click
 
 from cobranza_sdk.cli._decide import make_decider
 from cobranza_sdk.cli._output import print_json, print_table
+from cobranza_sdk.cli._packs_check import check_command
 from cobranza_sdk.cli._root import Options, command
 from cobranza_sdk.model import CobranzaError
 
@@ -93,3 +94,4 @@ def _rule(rule: Any) -> dict[str, Any]:
 
 packs_command.add_command(_list)
 packs_command.add_command(_show)
+packs_command.add_command(check_command)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from cobranza_sdk.compliance._calendar import zone
 from cobranza_sdk.compliance._cases import Case, case_result, read_cases
 from cobranza_sdk.compliance._dated import ALL_PACKS, DatedDecider
+from cobranza_sdk.compliance._check import Golden, PackReport, check_pack, deciders_of, judge_golden
 from cobranza_sdk.compliance._decide import Decider, house_finding
 from cobranza_sdk.compliance._errors import CasesError, PackError
 from cobranza_sdk.compliance._pack import CountryData, Pack, Rule, parse_pack
@@ -22,11 +23,16 @@ __all__ = [
     "CountryData",
     "DatedDecider",
     "Decider",
+    "Golden",
     "Pack",
     "PackError",
+    "PackReport",
     "Rule",
     "case_result",
+    "check_pack",
+    "deciders_of",
     "house_finding",
+    "judge_golden",
     "parse_pack",
     "read_cases",
     "zone",

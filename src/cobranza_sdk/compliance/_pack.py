@@ -75,6 +75,53 @@ _OWN: dict[str, set[str]] = {
     "consent": set(),
     "forbid": set(),
 }
+#: How a key is written, for messages that do not show it themselves.
+_EXAMPLES = {
+    "format": "format = 1",
+    "pack": '[pack] with version = "2026.1"',
+    "scope": 'scope = "law"',
+    "status": 'status = "draft"',
+    "reviewed_by": 'reviewed_by = "Ana Pérez, abogada"',
+    "reviewed_on": "reviewed_on = 2026-01-31",
+    "updated_on": "updated_on = 2026-01-31",
+    "name": 'name = "pe"',
+    "version": 'version = "2026.1"',
+    "title": 'title = { es = "Perú", pt = "Peru", en = "Peru" }',
+    "message": 'message = { es = "No.", pt = "Não.", en = "No." }',
+    "countries": "[countries.PE]",
+    "calendar": 'calendar = "PE"',
+    "through": "through = 2035",
+    "regions": 'regions = ["PE-LIM"]',
+    "categories": 'categories = ["public"]',
+    "norms": "[norms.code]",
+    "source": 'source = "the official gazette"',
+    "read_on": "read_on = 2026-01-31",
+    "effective_from": "effective_from = 2026-01-31",
+    "effective_to": "effective_to = 2026-12-31",
+    "kind": 'kind = "window"',
+    "norm": 'norm = "code"',
+    "article": 'article = "art. 62"',
+    "confidence": 'confidence = "high"',
+    "reading": 'reading = "cautious"',
+    "families": 'families = ["call", "visit"]',
+    "channels": 'channels = ["whatsapp"]',
+    "stages": 'stages = ["judicial"]',
+    "purposes": 'purposes = ["offer"]',
+    "collectors": 'collectors = ["agency"]',
+    "sector": 'sector = "financial"',
+    "flags": 'flags = ["threat"]',
+    "unless_flags": 'unless_flags = ["appointment"]',
+    "holidays": 'holidays = "closed"',
+    "limit": "limit = 3",
+    "period": 'period = "7 days"',
+    "counts": 'counts = "attempts"',
+    "per": 'per = "creditor"',
+    "recipients": 'recipients = { except = ["debtor", "guarantor"] }',
+    "when_unknown": 'when_unknown = "deny"',
+    "notices": "notices = 1",
+    "required": 'required = ["creditor"]',
+    "forbidden": 'forbidden = ["threat"]',
+}
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|(24):(00))", re.ASCII)
 _PERIOD = re.compile(r"([1-9]\d{0,3}) (days?|hours?)", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
@@ -262,7 +309,9 @@ class _Table:
             self.wrong("", "found no table, expected one")
 
     def wrong(self, key: str, text: str) -> None:
-        self.problems.append(f"{self.path}{'.' if self.path and key else ''}{key}: {text}")
+        shows = any(words in text for words in ("for example", "such as", "unknown key", "use kind"))
+        example = "" if shows or key not in _EXAMPLES else f", for example {_EXAMPLES[key]}"
+        self.problems.append(f"{self.path}{'.' if self.path and key else ''}{key}: {text}{example}")
 
     def get(self, key: str, kind: type[T], expected: str, default: D) -> T | D:
         if key not in self.data:
@@ -527,7 +576,9 @@ def _rules(entries: list[Any], norms: Mapping[str, Norm], problems: list[str]) -
         rule_id = entry["id"]
         path = f"rule {rule_id}"
         if not _RULE_ID.fullmatch(rule_id):
-            problems.append(f"{path}.id: expected small letters, digits and _ in parts joined by points")
+            problems.append(
+                f"{path}.id: expected small letters, digits and _ in parts joined by points: pe.window.calls"
+            )
         if rule_id in raw:
             problems.append(f"{path}.id: stands twice, expected each id once")
         if "like" in entry:
@@ -582,7 +633,10 @@ def _window(table: _Table, rule: Rule) -> Rule:
     for days, value in table.need("hours", dict, 'a table such as { mon-fri = "07:00-20:00" }', {}).items():
         spans = sorted(filter(None, (_span(table, days, span) for span in _listed(value))))
         if any(later[0] <= earlier[1] for earlier, later in pairwise(spans)):
-            table.wrong(f"hours.{days}", "the stretches touch or overlap, expected a pause between them")
+            table.wrong(
+                f"hours.{days}",
+                'the stretches touch or overlap, expected a pause between them: ["07:00-12:00", "14:00-20:00"]',
+            )
         for day in _days(table, days):
             if day in named:
                 table.wrong(
@@ -604,7 +658,7 @@ def _days(table: _Table, name: str) -> range:
     first, _, last = name.partition("-")
     last = last or first
     if first not in DAYS or last not in DAYS or DAYS.index(first) > DAYS.index(last):
-        table.wrong(f"hours.{name}", f"expected a day or a range of {', '.join(DAYS)}")
+        table.wrong(f"hours.{name}", f"expected a day or a range of {', '.join(DAYS)}, for example mon-fri")
         return range(0)
     return range(DAYS.index(first), DAYS.index(last) + 1)
 
@@ -616,7 +670,10 @@ def _span(table: _Table, day: str, span: Any) -> tuple[int, int] | None:
         closing = DAY_MINUTES if match[5] else int(match[3]) * 60 + int(match[4])
         if opening < closing:
             return opening, closing
-    table.wrong(f"hours.{day}", 'expected "HH:MM-HH:MM", the opening before the closing, "24:00" allowed')
+    table.wrong(
+        f"hours.{day}",
+        'expected "HH:MM-HH:MM", the opening before the closing, "24:00" allowed, for example "07:00-20:00"',
+    )
     return None
 
 

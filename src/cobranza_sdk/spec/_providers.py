@@ -440,9 +440,33 @@ class _NamedText:
 class CompliancePack(_NamedText):
     """
     A country pack as data: its name (``pe``), its TOML or a function that reads it, and where it came from.
+
+    Args:
+        name: Unique among packs.
+        text: The TOML, or a function that reads it when it is first needed.
+        origin: File or resource it came from, for messages.
+        cases: Its golden cases as CSV, or a function that reads them; None where it ships none.
     """
 
-    __slots__ = ()
+    __slots__ = ("_cases",)
+
+    def __init__(
+        self,
+        name: str,
+        text: str | Callable[[], str],
+        *,
+        origin: str = "<text>",
+        cases: str | Callable[[], str] | None = None,
+    ) -> None:
+        super().__init__(name, text, origin=origin)
+        self._cases = cases
+
+    @property
+    def cases(self) -> str | None:
+        """
+        The golden cases; read now when a function was given.
+        """
+        return self._cases() if callable(self._cases) else self._cases
 
 
 class TemplateCatalogue(_NamedText):

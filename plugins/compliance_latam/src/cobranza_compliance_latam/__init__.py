@@ -13,8 +13,8 @@ from importlib.resources import files
 from cobranza_sdk import CompliancePack, hookimpl
 
 
-def _read(name: str) -> str:
-    return (files(__name__) / "packs" / name / "pack.toml").read_text("utf-8")
+def _read(name: str, file: str) -> str:
+    return (files(__name__) / "packs" / name / file).read_text("utf-8")
 
 
 @hookimpl
@@ -24,6 +24,11 @@ def cobranza_compliance_packs() -> Iterable[CompliancePack]:
     """
     names = sorted(folder.name for folder in (files(__name__) / "packs").iterdir() if folder.is_dir())
     return [
-        CompliancePack(name, partial(_read, name), origin=f"cobranza-compliance-latam {name}/pack.toml")
+        CompliancePack(
+            name,
+            partial(_read, name, "pack.toml"),
+            origin=f"cobranza-compliance-latam {name}/pack.toml",
+            cases=partial(_read, name, "golden.csv"),
+        )
         for name in names
     ]
