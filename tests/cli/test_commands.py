@@ -59,7 +59,7 @@ def test_help_names_every_command() -> None:
     """
     text = cobranza("--help").stdout
 
-    names = "demo init plugins doctor sync plan dispatch run decide check backtest packs attempts events "
+    names = "demo init plugins doctor sync plan dispatch run decide check backtest packs new attempts events "
     names += "report serve sandbox"
     assert all(f"\n  {name}" in text for name in names.split())
 

@@ -37,6 +37,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("_check", "Hold the strategies against the packs."),
     "backtest": ("_backtest", "Past contacts under other rules: the difference."),
     "packs": ("_packs", "Country packs: list, show, check."),
+    "new": ("_new", "Write the beginning of a country pack."),
     "attempts": ("_looking", "What is planned, deferred, under way, done."),
     "events": ("_looking", "The ledger."),
     "report": ("_looking", "Indicators and their pictures."),

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from cobranza_sdk.compliance._calendar import zone
 from cobranza_sdk.compliance._cases import Case, case_result, read_cases
-from cobranza_sdk.compliance._dated import ALL_PACKS, DatedDecider
 from cobranza_sdk.compliance._check import Golden, PackReport, check_pack, deciders_of, judge_golden
+from cobranza_sdk.compliance._dated import ALL_PACKS, DatedDecider
 from cobranza_sdk.compliance._decide import Decider, house_finding
 from cobranza_sdk.compliance._errors import CasesError, PackError
 from cobranza_sdk.compliance._pack import CountryData, Pack, Rule, parse_pack

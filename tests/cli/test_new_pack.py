@@ -1,0 +1,54 @@
+"""
+``cobranza new pack``: a lawyer without Python begins with a pack that passes its check.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cobranza_sdk.cli._root import run
+from cobranza_sdk.compliance import check_pack, parse_pack
+from cobranza_sdk.spec import CompliancePack
+
+
+@pytest.mark.parametrize("code", ["PY", "mx"])
+def test_a_new_pack_is_a_draft_that_passes_its_check_at_once(code: str, tmp_path: Path) -> None:
+    """
+    In a country of one zone and in one of many: every rule is shown by a case, and nothing is left to fill.
+    """
+    assert run(["new", "pack", code, "--dir", str(tmp_path)]) == 0
+    folder = tmp_path / code.lower()
+    text = (folder / "pack.toml").read_text("utf-8")
+
+    pack = parse_pack("x", text, origin="x")
+    report = check_pack(CompliancePack("x", text), cases=(folder / "golden.csv").read_text("utf-8"), year=2026)
+
+    assert report.problems == ()
+    assert (report.rules, report.cases, pack.status) == (5, 11, "draft")
+    assert set(pack.countries) == {code.upper()}
+    assert all(not each.unshown for each in report.coverage)
+    assert not any("@" in path.read_text("utf-8").replace("call@", "") for path in folder.glob("*.[tm]*"))
+    assert (folder / "review.md").is_file()
+
+
+def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    A pack that was begun is not lost.
+    """
+    assert run(["new", "pack", "PY", "--dir", str(tmp_path)]) == 0
+    (tmp_path / "py" / "pack.toml").write_text("mine", "utf-8")
+
+    assert run(["new", "pack", "PY", "--dir", str(tmp_path)]) == 1
+    assert "already holds pack.toml" in capsys.readouterr().err
+    assert (tmp_path / "py" / "pack.toml").read_text("utf-8") == "mine"
+
+
+@pytest.mark.parametrize(("code", "exit_code"), [("ZZ", 1), ("Peru", 2)])
+def test_a_country_that_is_none_is_refused(code: str, exit_code: int, tmp_path: Path) -> None:
+    """
+    No folder is written for it.
+    """
+    assert run(["new", "pack", code, "--dir", str(tmp_path)]) == exit_code
+    assert list(tmp_path.iterdir()) == []
