@@ -388,7 +388,7 @@ class Cobranza:
         return frozenset(f"accepted_risk.{risk}" for risk in self.settings.compliance.accept_risk)
 
     def _decider(self, *, platform: bool, policies: bool) -> Decider:
-        from cobranza_sdk.compliance import Decider
+        from cobranza_sdk.compliance import Decider, parse_overlay
         from cobranza_sdk.engine import GuardedPolicies
 
         return Decider(
@@ -397,6 +397,10 @@ class Cobranza:
             reading=self.settings.compliance.reading,
             platform=platform,
             ask=GuardedPolicies(),
+            overlays=[
+                parse_overlay(self._read_file("compliance.overlays", name), origin=name)
+                for name in self.settings.compliance.overlays
+            ],
         )
 
     def pack_sources(self) -> tuple[CompliancePack, ...]:

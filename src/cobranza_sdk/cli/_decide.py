@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from attrs import evolve
 
 from cobranza_sdk.cli._output import print_json, print_table, progress, settings_or_default
 from cobranza_sdk.cli._root import Instant, Options, command
@@ -39,13 +40,16 @@ class Country(click.ParamType[str]):
         return value.upper()
 
 
-def make_decider(options: Options, *, platform: bool = False) -> Decider:
+def make_decider(options: Options, *, platform: bool = False, overlays: Iterable[Path] = ()) -> Decider:
     """
-    A decider of the installed packs, and of the configuration's where there is one.
+    A decider of the installed packs, and of the configuration's where there is one, with more *overlays*.
     """
     from cobranza_sdk.app import Cobranza
+    from cobranza_sdk.loading import Settings
 
-    cobranza = Cobranza(settings_or_default(options))
+    settings = settings_or_default(options) or Settings()
+    files = (*settings.compliance.overlays, *(str(path.absolute()) for path in overlays))
+    cobranza = Cobranza(evolve(settings, compliance=evolve(settings.compliance, overlays=files)))
     return cobranza.judge(platform=platform)
 
 
@@ -63,9 +67,23 @@ def make_decider(options: Options, *, platform: bool = False) -> Decider:
 @click.option("--contacts", help='Past contacts: "channel@ISO:outcome", joined by ;')
 @click.option("--flags", help="Facts by name, for example judicial_lookalike.")
 @click.option("--cases", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="A CSV of contacts.")
+@click.option(
+    "--overlay",
+    "overlays",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    multiple=True,
+    help="A TOML file that changes a pack's holidays.",
+)
 @click.option("--platform", is_flag=True, help="Judge by platform rules too, not by law alone.")
 @click.option("-l", "--language", type=click.Choice(["es", "pt", "en"]), default="es", show_default=True)
-def decide_command(options: Options, cases: Path | None, platform: bool, language: str, **contact: Any) -> None:  # noqa: FBT001  # click's name
+def decide_command(
+    options: Options,
+    cases: Path | None,
+    platform: bool,  # noqa: FBT001  # click's name
+    language: str,
+    overlays: tuple[Path, ...],
+    **contact: Any,
+) -> None:
     """
     May this contact be made, when, and why? By law alone unless --platform. Needs no configuration.
 
@@ -76,7 +94,7 @@ def decide_command(options: Options, cases: Path | None, platform: bool, languag
     if cases is not None and given:
         msg = f"--cases takes the contacts from the file: --{min(given)} cannot stand beside it"
         raise click.UsageError(msg)
-    decider = make_decider(options, platform=platform)
+    decider = make_decider(options, platform=platform, overlays=overlays)
     if cases is not None:
         _decide_cases(options, decider, cases)
         return

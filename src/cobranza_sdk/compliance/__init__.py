@@ -9,7 +9,8 @@ from cobranza_sdk.compliance._cases import Case, case_result, read_cases
 from cobranza_sdk.compliance._check import Golden, PackReport, check_pack, deciders_of, judge_golden
 from cobranza_sdk.compliance._dated import ALL_PACKS, DatedDecider
 from cobranza_sdk.compliance._decide import Decider, house_finding
-from cobranza_sdk.compliance._errors import CasesError, PackError
+from cobranza_sdk.compliance._errors import CasesError, OverlayError, PackError
+from cobranza_sdk.compliance._overlay import Overlay, parse_overlay
 from cobranza_sdk.compliance._pack import CountryData, Pack, Rule, parse_pack
 from cobranza_sdk.compliance._rules import DISCLOSE_NOTHING, DISCLOSES_NOTHING, SAYS
 
@@ -24,6 +25,8 @@ __all__ = [
     "DatedDecider",
     "Decider",
     "Golden",
+    "Overlay",
+    "OverlayError",
     "Pack",
     "PackError",
     "PackReport",
@@ -33,6 +36,7 @@ __all__ = [
     "deciders_of",
     "house_finding",
     "judge_golden",
+    "parse_overlay",
     "parse_pack",
     "read_cases",
     "zone",

@@ -16,6 +16,7 @@ from attrs import evolve, frozen
 from cobranza_sdk.compliance._calendar import FIRST_YEAR, LAST_YEAR, ceil_minute, day_start, year_start, zone
 from cobranza_sdk.compliance._errors import PackError
 from cobranza_sdk.compliance._line import Line, Piece, Window
+from cobranza_sdk.compliance._overlay import Overlay, overlaid
 from cobranza_sdk.compliance._pack import CountryData, HolidayData, Pack, Rule, parse_pack
 from cobranza_sdk.compliance._rules import KINDS, PASTS, Past, concerns
 from cobranza_sdk.model import Contact, Decision, Finding, InvalidValueError, PastContact, Verdict
@@ -199,6 +200,7 @@ class Decider:
         reading: ``cautious`` or ``literal``, where a text leaves doubt.
         platform: Whether platform packs judge too.
         ask: How policies are called.
+        overlays: Changes of the packs' holidays.
 
     Raises:
         InvalidValueError: *reading* is neither.
@@ -212,6 +214,7 @@ class Decider:
         reading: str = "cautious",
         platform: bool = False,
         ask: PolicyCaller = call_policy,
+        overlays: Iterable[Overlay] = (),
     ) -> None:
         if reading not in READINGS:
             msg = f"reading must be one of {', '.join(READINGS)}"
@@ -221,6 +224,7 @@ class Decider:
         self._reading = reading
         self._platform = platform
         self._ask = ask
+        self._overlays = tuple(overlays)
         self._packs: tuple[Pack, ...] | None = None
         self._laws: dict[str, _Law | None] = {}
         self._plans: dict[tuple[object, ...], _Plan] = {}
@@ -240,7 +244,7 @@ class Decider:
             for name in names:
                 if names.count(name) > 1:
                     raise PackError(name, ["pack.name: two packs have it, expected each name once"])
-            self._packs = tuple(sorted(parsed, key=lambda pack: pack.name))
+            self._packs = overlaid(sorted(parsed, key=lambda pack: pack.name), self._overlays)
         return self._packs
 
     def country(self, code: str) -> CountryData | None:

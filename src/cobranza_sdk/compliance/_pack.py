@@ -243,19 +243,28 @@ class CountryData:
         holidays: Its national holidays.
         regions: All region codes there are; empty where the pack does not list them, and any of the country's is taken.
         subdivisions: Code of the `holidays` library by region, where regions have holidays of their own.
+        regional: Days that overlays add and remove in one region.
     """
 
     zones: Mapping[str, tuple[str, ...]]
     holidays: HolidayData
     regions: frozenset[str] = frozenset()
     subdivisions: Mapping[str, str] = field(factory=dict)
+    regional: Mapping[str, tuple[frozenset[date], frozenset[date]]] = field(factory=dict)
 
     def holidays_in(self, region: str | None) -> HolidayData:
         """
-        The holidays where the debtor is.
+        The holidays where the debtor is; of an unknown region, what overlays add in any.
         """
         code = self.subdivisions.get(region or "")
-        return self.holidays if code is None else evolve(self.holidays, subdivision=code)
+        data = self.holidays if code is None else evolve(self.holidays, subdivision=code)
+        if not self.regional:
+            return data
+        nothing: frozenset[date] = frozenset()
+        if region is None:
+            return evolve(data, add=data.add.union(*(added for added, _ in self.regional.values())))
+        added, removed = self.regional.get(region, (nothing, nothing))
+        return evolve(data, add=(data.add - removed) | added, remove=(data.remove - added) | removed)
 
 
 @frozen(kw_only=True)

@@ -109,10 +109,12 @@ class ComplianceSettings:
     Attributes:
         packs: Pack files, relative to the configuration file; they win over an installed pack of the same name.
         reading: ``cautious`` or ``literal``, where a text leaves doubt.
+        overlays: Files that change a pack's holidays, relative to the configuration file.
         accept_risk: Risks of platform rules that the operator takes knowingly, for example ``whatsapp.collections``.
     """
 
     packs: tuple[str, ...] = ()
+    overlays: tuple[str, ...] = ()
     reading: str = field(default="cautious", validator=validators.in_(("cautious", "literal")))
     accept_risk: tuple[str, ...] = ()
 
