@@ -186,13 +186,15 @@ class Inlined:
         """
         tables, write = self._tables, trail.append
         basis: tuple[str, ...]
-        pe_basis = ("pe 2026.1: pe.window.messages", "pe 2026.1: pe.third_party")
+        pe_basis = ("pe 2026.1: pe.window.messages", "pe 2026.1: pe.third_party", "pe 2026.1: pe.content")
         co_basis = (
             "co 2026.1: co.window",
             "co 2026.1: co.cap.day",
             "co 2026.1: co.channel_week",
             "co 2026.1: co.third_party",
             "co 2026.1: co.consent",
+            "co 2026.1: co.identification",
+            "co 2026.1: co.content",
         )
         for contact in contacts:
             country = contact.country
