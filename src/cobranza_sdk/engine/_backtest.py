@@ -199,7 +199,7 @@ class Bench:
             family=self.carried.get(record.channel),
             country=record.country,
             region=record.region,
-            timezones=zones_told(self.today, record),
+            timezones=zones_told(self.today, record, record.address),
             recipient=record.recipient,
             holder_confirmed=record.confirmed,
             collector=self.creditor.collector,

@@ -11,7 +11,7 @@ from typing import Any
 from attrs import field, frozen
 from sqlalchemy import Connection, select
 
-from cobranza_sdk.model import PastContact
+from cobranza_sdk.model import Address, PastContact
 from cobranza_sdk.store._database import reading
 from cobranza_sdk.store._facts import HISTORY
 from cobranza_sdk.store._ledger import read_events
@@ -38,6 +38,7 @@ class Recorded:
         country: Of the debtor, as of now.
         region: The same.
         timezone: The same.
+        address: Where to; its number may tell a time zone. Personal data: never printed.
         recipient: Who held the address then; ``unknown`` where that has changed since.
         confirmed: Whether that was known.
         strategy: Name and version of the strategy that planned it.
@@ -58,6 +59,7 @@ class Recorded:
     country: str
     region: str | None
     timezone: str | None
+    address: Address | None = field(repr=False)
     recipient: str
     confirmed: bool
     strategy: tuple[str, int]
@@ -113,6 +115,8 @@ class Past:
                     debtors.c.country,
                     debtors.c.region,
                     debtors.c.timezone,
+                    contact_points.c.scheme,
+                    contact_points.c.value,
                     contact_points.c.holder_role,
                     contact_points.c.state.label("point_state"),
                     contact_points.c.changed_at,
@@ -195,6 +199,7 @@ def _recorded(row: Any, said: Sequence[tuple[datetime, str]], charged: Sequence[
         country=row.country,
         region=row.region,
         timezone=row.timezone,
+        address=None if row.scheme is None else Address(row.scheme, row.value),
         recipient="unknown" if moved else row.holder_role,
         confirmed=not moved and row.point_state == "confirmed",
         strategy=(row.strategy, row.strategy_version),
