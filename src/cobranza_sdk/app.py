@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
     from starlette.applications import Starlette
 
-    from cobranza_sdk.compliance import Decider
+    from cobranza_sdk.compliance import Decider, Overlay
     from cobranza_sdk.engine import (
         Backtest,
         Desk,
@@ -345,6 +345,7 @@ class Cobranza:
             reading=reading or self.settings.compliance.reading,
             platform=cases is None,
             ask=GuardedPolicies(),
+            overlays=self._overlays(),
         )
         return summed_up(self._retried(other, since) if cases is None else self._retried_cases(other, cases, since))
 
@@ -388,7 +389,7 @@ class Cobranza:
         return frozenset(f"accepted_risk.{risk}" for risk in self.settings.compliance.accept_risk)
 
     def _decider(self, *, platform: bool, policies: bool) -> Decider:
-        from cobranza_sdk.compliance import Decider, parse_overlay
+        from cobranza_sdk.compliance import Decider
         from cobranza_sdk.engine import GuardedPolicies
 
         return Decider(
@@ -397,10 +398,7 @@ class Cobranza:
             reading=self.settings.compliance.reading,
             platform=platform,
             ask=GuardedPolicies(),
-            overlays=[
-                parse_overlay(self._read_file("compliance.overlays", name), origin=name)
-                for name in self.settings.compliance.overlays
-            ],
+            overlays=self._overlays(),
         )
 
     def pack_sources(self) -> tuple[CompliancePack, ...]:
@@ -408,6 +406,14 @@ class Cobranza:
         The packs that judge, as they were given: installed ones first, then those of the configuration, which win.
         """
         return (*self.plugins.items("compliance"), *self._pack_files())
+
+    def _overlays(self) -> list[Overlay]:
+        from cobranza_sdk.compliance import parse_overlay
+
+        return [
+            parse_overlay(self._read_file("compliance.overlays", name), origin=name)
+            for name in self.settings.compliance.overlays
+        ]
 
     def _pack_files(self) -> list[CompliancePack]:
         return [

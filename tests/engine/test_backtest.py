@@ -337,9 +337,25 @@ def test_a_rule_of_the_future_is_tried_on_the_past(bare: Cobranza, tmp_path: Pat
     }
 
 
+def test_a_configured_overlay_judges_on_both_sides(tmp_path: Path, cases: Path) -> None:
+    """
+    A decreed holiday is not what makes the difference: the Monday after it is closed before and after.
+    """
+    overlay = tmp_path / "day.toml"
+    overlay.write_text(
+        'format = 1\n[overlay]\npack = "pe"\nversion = "d1"\nupdated_on = 2026-08-01\nreason = "decree"\n'
+        "add = [2026-08-10]\n",
+        "utf-8",
+    )
+    with Cobranza({"compliance": {"overlays": [str(overlay)]}}) as cobranza:
+        report = cobranza.backtest(cases=cases, on={"pe": date(2026, 1, 1)})
+
+    assert (report.contacts, report.changed) == (3, ())
+
+
 def test_an_unknown_pack_is_refused(bare: Cobranza, cases: Path) -> None:
     """
     A slip would otherwise compare nothing with nothing.
     """
-    with pytest.raises(CobranzaError, match="found no pack pr, expected one of .*co.* pe"):
+    with pytest.raises(CobranzaError, match=r"found no pack pr, expected one of .*co, .*pe"):
         bare.backtest(on={"pr": date(2026, 1, 1)}, cases=cases)

@@ -11,6 +11,7 @@ from attrs import evolve
 
 from cobranza_sdk.compliance._calendar import FIRST_YEAR
 from cobranza_sdk.compliance._decide import Decider, PolicyCaller, call_policy
+from cobranza_sdk.compliance._overlay import Overlay
 from cobranza_sdk.compliance._pack import Pack
 from cobranza_sdk.model import InvalidValueError
 from cobranza_sdk.spec import CompliancePack, CompliancePolicy
@@ -31,6 +32,7 @@ class DatedDecider(Decider):
         reading: As for `Decider`.
         platform: As for `Decider`.
         ask: As for `Decider`.
+        overlays: As for `Decider`.
 
     Raises:
         InvalidValueError: *on* names a pack that does not exist.
@@ -45,8 +47,9 @@ class DatedDecider(Decider):
         reading: str = "cautious",
         platform: bool = False,
         ask: PolicyCaller = call_policy,
+        overlays: Iterable[Overlay] = (),
     ) -> None:
-        super().__init__(packs, policies, reading=reading, platform=platform, ask=ask)
+        super().__init__(packs, policies, reading=reading, platform=platform, ask=ask, overlays=overlays)
         names = {pack.name for pack in super().packs}
         unknown = sorted(set(on) - names - {ALL_PACKS})
         if unknown:
