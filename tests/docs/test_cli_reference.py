@@ -71,8 +71,8 @@ def test_every_option_is_described(name: str, command: click.Command, sections: 
     assert declared >= SHARED
     assert options_in(sections["Conventions"]) == SHARED
     assert options_in(sections[name]) == declared - SHARED
-    for argument in arguments:
-        assert f"`{name} {(argument.name or '').upper()}`" in sections[name]
+    if arguments:
+        assert f"`{name} {' '.join((argument.name or '').upper() for argument in arguments)}`" in sections[name]
     for option in options:
         values = option.type.choices if isinstance(option.type, click.Choice) else ()
         missing = [value for value in values if f"`{value}`" not in sections[name]]

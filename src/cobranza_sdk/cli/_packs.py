@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import click
+from attrs import evolve
 
 from cobranza_sdk.cli._decide import make_decider
 from cobranza_sdk.cli._output import print_json, print_table
 from cobranza_sdk.cli._packs_check import check_command
+from cobranza_sdk.cli._packs_diff import diff_command
 from cobranza_sdk.cli._root import Options, command
 from cobranza_sdk.model import CobranzaError
 
@@ -58,18 +61,26 @@ def _list(options: Options) -> None:
 def _show(options: Options, which: str, language: str) -> None:
     """
     Show the packs of a country (PE), or one by name (safe_default), rule by rule, with article and source.
+
+    PE@2022-01-31 shows what was in force on that day.
     """
+    from cobranza_sdk.compliance import in_force
+
+    which, day = _named(which)
     packs = make_decider(options, platform=True).packs
     found = [pack for pack in packs if pack.name == which.lower() or which.upper() in pack.countries]
     if not found:
         countries = sorted({code for pack in packs for code in pack.countries})
         msg = f"no pack is called {which} or lists it, expected one of {', '.join(countries)}"
         raise CobranzaError(msg, hint="`cobranza packs list` shows all")
+    if day is not None:
+        found = [evolve(pack, rules=in_force(pack, day)) for pack in found]
     if options.as_json:
         print_json([_summary(pack) | {"rules": [_rule(rule) for rule in pack.rules]} for pack in found])
         return
     for pack in found:
         click.echo(f"{pack.title[language]} ({pack.label}, {pack.status}, {pack.updated_on})")
+        _print_table(pack)
         for rule in pack.rules:
             click.echo(f"\n  {rule.id} · {rule.kind}" + (f" · {rule.reading}" if rule.reading else ""))
             click.echo(f"    {rule.message[language]}")
@@ -78,7 +89,34 @@ def _show(options: Options, which: str, language: str) -> None:
             click.echo(f"    {rule.source}")
 
 
+def _named(which: str) -> tuple[str, date | None]:
+    name, at, text = which.partition("@")
+    try:
+        return name, date.fromisoformat(text) if at else None
+    except ValueError:
+        msg = f"found {text!r} after @, expected a date such as {name}@2022-01-31"
+        raise click.UsageError(msg) from None
+
+
+def _print_table(pack: Pack) -> None:
+    from cobranza_sdk.compliance import terms_of
+
+    rows = [
+        (
+            rule.id,
+            rule.citation,
+            rule.reading or "both",
+            rule.confidence,
+            "\n".join(f"{field}: {words}" for field, words in terms_of(rule).items()),
+        )
+        for rule in pack.rules
+    ]
+    print_table("Rules", ("rule", "article", "reading", "confidence", "what it says"), rows)
+
+
 def _rule(rule: Any) -> dict[str, Any]:
+    from cobranza_sdk.compliance import terms_of
+
     return {
         "id": rule.id,
         "kind": rule.kind,
@@ -89,9 +127,11 @@ def _rule(rule: Any) -> dict[str, Any]:
         "effective_from": rule.effective_from.isoformat(),
         "effective_to": None if rule.effective_to is None else rule.effective_to.isoformat(),
         "message": dict(rule.message),
+        "terms": terms_of(rule),
     }
 
 
 packs_command.add_command(_list)
 packs_command.add_command(_show)
 packs_command.add_command(check_command)
+packs_command.add_command(diff_command)

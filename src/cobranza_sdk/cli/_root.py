@@ -36,7 +36,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "decide": ("_decide", "May this contact be made, when, and why?"),
     "check": ("_check", "Hold the strategies against the packs."),
     "backtest": ("_backtest", "Past contacts under other rules: the difference."),
-    "packs": ("_packs", "Country packs: list, show, check."),
+    "packs": ("_packs", "Country packs: check, diff, list, show."),
     "new": ("_new", "Write the beginning of a country pack."),
     "attempts": ("_looking", "What is planned, deferred, under way, done."),
     "events": ("_looking", "The ledger."),

@@ -7,6 +7,7 @@ from __future__ import annotations
 from cobranza_sdk.compliance._calendar import zone
 from cobranza_sdk.compliance._cases import Case, case_result, read_cases
 from cobranza_sdk.compliance._check import Golden, PackReport, check_pack, deciders_of, judge_golden
+from cobranza_sdk.compliance._compare import differences, in_force, terms_of
 from cobranza_sdk.compliance._dated import ALL_PACKS, DatedDecider
 from cobranza_sdk.compliance._decide import Decider, house_finding
 from cobranza_sdk.compliance._errors import CasesError, OverlayError, PackError
@@ -34,10 +35,13 @@ __all__ = [
     "case_result",
     "check_pack",
     "deciders_of",
+    "differences",
     "house_finding",
+    "in_force",
     "judge_golden",
     "parse_overlay",
     "parse_pack",
     "read_cases",
+    "terms_of",
     "zone",
 ]
