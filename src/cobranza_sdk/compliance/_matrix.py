@@ -177,24 +177,27 @@ def mismatches_of(
         contact = evolve(cell.contact, at=at)
         decision = decider.decide(contact)
         told = frozenset(finding.rule for finding in decision.findings) & ids
-        wanted, opens = _read(rules, cell, at, known)
+        waits = decision.verdict is Verdict.DEFER
+        wanted, opens = _read(rules, cell, at, known, waits=waits)
         found = None
         if told != wanted:
             found = f"found closed: {_listed(told)}, expected {_listed(wanted)}"
-        elif decision.verdict is Verdict.DEFER and decision.not_before != opens:
+        elif waits and decision.not_before != opens:
             found = f"found not_before {_iso(decision.not_before)}, expected {_iso(opens)}"
         yield found and f"{cell.rule.id}: {at.astimezone(cell.zones[0]).isoformat()} ({cell.words}): {found}"
 
 
-def _read(rules: Sequence[Rule], cell: Cell, at: datetime, known: Answers) -> tuple[frozenset[str], datetime | None]:
+def _read(
+    rules: Sequence[Rule], cell: Cell, at: datetime, known: Answers, *, waits: bool
+) -> tuple[frozenset[str], datetime | None]:
     """
-    What the slow reading says of an instant: the closed windows, and where there are some the next opening.
+    What the slow reading says of an instant: the closed windows, and if it *waits* the next opening.
     """
     contact = cell.contact
-    key = (tuple(rule.id for rule in rules), contact.country, contact.region, cell.zones, at)
+    key = (tuple(rule.id for rule in rules), contact.country, contact.region, cell.zones, at, waits)
     if key not in known:
         closed = closed_windows(rules, cell.country, contact, cell.zones, at)
-        known[key] = closed, next_open(rules, cell.country, contact, cell.zones, at) if closed else None
+        known[key] = closed, next_open(rules, cell.country, contact, cell.zones, at) if waits else None
     return known[key]
 
 
