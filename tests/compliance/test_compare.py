@@ -79,5 +79,5 @@ def test_show_at_a_date_shows_what_was_in_force(capsys: pytest.CaptureFixture[st
 
     assert ids[0] < ids[1]
     assert run(["packs", "show", "pe"]) == 0
-    assert "fri 07:00-20:00" in " ".join(capsys.readouterr().out.split())
+    assert "07:00-20:00" in capsys.readouterr().out
     assert run(["packs", "show", "pe@soon"]) == 2
