@@ -339,7 +339,7 @@ class Cobranza:
         from cobranza_sdk.engine import GuardedPolicies, summed_up
 
         other = DatedDecider(
-            [*self.plugins.items("compliance"), *self._pack_files(), *map(self._pack_of, packs)],
+            [*self.pack_sources(), *map(self._pack_of, packs)],
             self.plugins.items("policy"),
             on=on or {},
             reading=reading or self.settings.compliance.reading,
