@@ -26,9 +26,9 @@ counts its holidays over several years; what it loads without need is in the tab
 Equal answers are required before anything is timed: verdict, rules, first permitted minute and end of the window. The
 naive version makes a `holidays` object and a `ZoneInfo` for each look at the calendar, as the rules are written at
 first; the hand-inlined one knows two countries and no others, and writes a tuple where `Decider` gives a `Decision`
-with citations, sources and words. What limits `Decider` is Python's own work per rule: a call per rule, an `Outcome`,
-a validated `Finding` for what stands against the contact, and, for each deferral, all of it once more at the minute
-that is proposed. Contacts are spread over day and night, so more of them are deferred than in a working day.
+with citations, sources and words. All contacts are made beforehand and frozen for the garbage collector, which walks
+through what each round makes, not through what it was given. Contacts are spread over day and night, so more of them
+are deferred than in a working day.
 """,
     "render": """
 The f-string and the engines are given amounts and days in words; `render` starts from plain values. So the distance
@@ -76,7 +76,7 @@ _NOT_MEASURED = """## Not yet measured
 
 - PostgreSQL, several workers, and dispatch over hours; a provider that takes 50 ms to answer, with 256 in flight.
 - Webhooks: how fast they are stored before they are answered.
-- A million contacts in constant memory; other countries than Peru and Colombia.
+- Deciding for other countries than Peru and Colombia.
 - WhatsApp and e-mail over their emulators; HTML templates.
 - Files of a million rows.
 - Other machines, other versions of Python, Windows and macOS.
@@ -99,6 +99,8 @@ def page(figures: Mapping[str, Any]) -> str:
     ]
     for name, section in figures["sections"].items():
         parts += [f"## {_TITLES[name]}", _sizes(section), _rows(section["rows"]), _READINGS[name].lstrip()]
+        if "memory" in section:
+            parts.append(_memory(section["memory"]))
         if name == "start":
             parts += _imports(section)
     return "\n".join([*parts, _NOT_MEASURED])
@@ -134,6 +136,11 @@ def _rows(rows: Sequence[Mapping[str, Any]]) -> str:
             for row in rows
         ),
     )
+
+
+def _memory(peaks: Mapping[str, float]) -> str:
+    said = "; ".join(f"{int(count):,} contacts, {_number(peak)} MiB" for count, peak in peaks.items())
+    return f"Peak memory of a fresh process that judges a stream and keeps nothing: {said}.\n"
 
 
 def _imports(section: Mapping[str, Any]) -> list[str]:

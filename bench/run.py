@@ -37,7 +37,7 @@ class _Size:
     sync: tuple[int, int]
 
 
-_NORMAL = _Size(start=9, decide=(50_000, 3), render=(5_000, 9), dispatch=(600, 3), sync=(2_000, 3))
+_NORMAL = _Size(start=9, decide=(50_000, 5), render=(5_000, 9), dispatch=(600, 3), sync=(2_000, 3))
 _QUICK = _Size(start=2, decide=(2_000, 2), render=(500, 2), dispatch=(60, 1), sync=(400, 1))
 
 

@@ -18,8 +18,8 @@ from cobranza_sdk.compliance._errors import PackError
 from cobranza_sdk.compliance._line import Line, Piece, Window
 from cobranza_sdk.compliance._overlay import Overlay, overlaid
 from cobranza_sdk.compliance._pack import CountryData, HolidayData, Pack, Rule, parse_pack
-from cobranza_sdk.compliance._rules import KINDS, PASTS, Past, concerns
-from cobranza_sdk.model import Contact, Decision, Finding, InvalidValueError, PastContact, Verdict
+from cobranza_sdk.compliance._rules import KINDS, Past, concerns, pasts_of
+from cobranza_sdk.model import Contact, Decision, Finding, InvalidValueError, Verdict
 from cobranza_sdk.spec import CompliancePack, CompliancePolicy
 
 HOUSE = "sdk 1"
@@ -153,6 +153,20 @@ class _Era:
     basis: tuple[str, ...]
     ends: int
 
+    def judged(self, contact: Contact, now: int) -> tuple[list[Finding], int]:
+        """
+        What stands against it for what went before, and when the last of that ends.
+        """
+        found, wait = [], 0
+        for pick, judges in self.pasts:
+            counted = pick(contact)
+            for judge in judges:
+                told = judge(contact, counted, now)
+                if told is not None:
+                    wait = max(wait, told[0])
+                    found.append(told[1])
+        return found, wait
+
 
 @frozen(kw_only=True)
 class _Plan:
@@ -188,6 +202,7 @@ _NEVER, _FOR_EVER = -(1 << 60), 1 << 60
 _FIRST, _LAST = year_start(FIRST_YEAR), year_start(LAST_YEAR + 1)
 _MAX_WAIT_S = int(MAX_WAIT.total_seconds())
 _ORDER = attrgetter("order")
+_ALLOW, _DEFER, _DENY = Verdict.ALLOW, Verdict.DEFER, Verdict.DENY
 
 
 class Decider:
@@ -277,28 +292,30 @@ class Decider:
         """
         Judge one contact.
         """
-        plan = self._plan(contact)
+        plan = self._plans.get(contact.kind) or self._plan(contact)
         now = contact.epoch
         if plan.refusal is not None:
             return _denied(contact, (plan.refusal,))
         if not _FIRST <= now < _LAST:
             return _denied(contact, (house_finding("sdk.date_unknown", year=str(contact.at.year)),))
-        era, piece = plan.era(now), plan.line.at(now) if plan.line is not None else _OPEN
-        findings = era.findings + piece.findings if piece.closed else era.findings
-        wait = 0
+        starts, line = plan.starts, plan.line
+        era = plan.eras[-1 if now >= starts[-1] else bisect_right(starts, now) - 1]
+        piece = line.at(now) if line is not None else _OPEN
+        findings, wait = era.findings, 0
+        if piece.closed:
+            findings = findings + piece.findings if findings else piece.findings
         if era.pasts:
-            entries = _before(contact)
-            told = [told for judge in era.pasts if (told := judge(contact, entries, now)) is not None]
-            if told:
-                findings += tuple(finding for _, finding in told)
-                wait = max(until for until, _ in told)
+            told, wait = era.judged(contact, now)
+            findings = (*findings, *told) if told else findings
         if self._policies:
             return self._with_policies(plan, contact, findings)
-        if len(findings) > len(era.findings):
-            findings = tuple(sorted(findings, key=_ORDER))
-        verdict = findings[0].verdict if findings else Verdict.ALLOW
+        verdict = _ALLOW
+        if findings:
+            if len(findings) > 1 and findings is not era.findings:
+                findings = tuple(sorted(findings, key=_ORDER))
+            verdict = findings[0].verdict
         not_before = None
-        if verdict is Verdict.DEFER:
+        if verdict is _DEFER:
             not_before = self._when(plan, era, piece, contact, wait) or self._searched(plan, contact, _latest(findings))
             if not_before is None:
                 refused = (*findings, house_finding("sdk.no_permitted_minute"))
@@ -307,7 +324,7 @@ class Decider:
             verdict=verdict,
             at=contact.at,
             not_before=not_before,
-            not_after=None if piece.closed or verdict.rank >= Verdict.DEFER.rank else piece.not_after,
+            not_after=None if piece.closed or verdict is _DEFER or verdict is _DENY else piece.not_after,
             findings=findings,
             obligations=era.obligations,
             basis=era.basis,
@@ -360,13 +377,12 @@ class Decider:
         """
         Earliest whole minute at which everything permits, by moving to the latest of the asked-for instants.
         """
-        start, entries = contact.epoch, _before(contact)
+        start = contact.epoch
         for _ in range(MAX_ROUNDS):
             if now is None or not start < now <= start + _MAX_WAIT_S:
                 return None
             era, piece = plan.era(now), plan.line.at(now) if plan.line is not None else _OPEN
-            found = [*era.findings, *piece.findings]
-            found += [told[1] for judge in era.pasts if (told := judge(contact, entries, now)) is not None]
+            found = [*era.findings, *piece.findings, *era.judged(contact, now)[0]]
             if self._policies:
                 found += self._asked(contact, now)[0]
             verdict = _strictest([*found, *_unknown_obligations(found)])
@@ -408,27 +424,9 @@ class Decider:
         )
 
     def _plan(self, contact: Contact) -> _Plan:
-        key = (
-            contact.country,
-            contact.region,
-            contact.channel,
-            contact.family,
-            contact.stage,
-            contact.purpose,
-            contact.collector,
-            contact.sector,
-            contact.flags,
-            contact.recipient,
-            contact.holder_confirmed,
-            contact.consent,
-            contact.timezones,
-            contact.content is None,
-        )
-        plan = self._plans.get(key)
-        if plan is None:
-            if len(self._plans) >= _CACHE:
-                self._plans.clear()
-            plan = self._plans[key] = self._made(contact)
+        if len(self._plans) >= _CACHE:
+            self._plans.clear()
+        plan = self._plans[contact.kind] = self._made(contact)
         return plan
 
     def _made(self, contact: Contact) -> _Plan:
@@ -504,13 +502,6 @@ class Decider:
         return [house_finding("sdk.policy_failed", policy=policy.name, cause=cause)]
 
 
-def _before(contact: Contact) -> list[PastContact]:
-    """
-    What was before the contact's own instant, or at the same one; what lies after it is not known yet.
-    """
-    return [past for past in contact.history if past.epoch <= contact.epoch]
-
-
 def _is_region(contact: Contact, data: CountryData) -> bool:
     if data.regions:
         return contact.region in data.regions
@@ -572,7 +563,7 @@ def _era(contact: Contact, rules: Sequence[tuple[Rule, Pack, int, int]], zones: 
     return _Era(
         findings=tuple(findings),
         obligations=_obligations(findings),
-        pasts=tuple(PASTS[rule.kind](rule, pack.label, zones) for rule, pack, _, _ in rules if rule.kind in PASTS),
+        pasts=pasts_of([(rule, pack.label) for rule, pack, _, _ in rules], zones),
         basis=tuple(f"{pack.label}: {rule.id}" for rule, pack, _, _ in rules),
         ends=ends,
     )

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import date, datetime
 from functools import cached_property
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from attrs import field, frozen
@@ -21,7 +22,6 @@ from cobranza_sdk.compliance._calendar import (
     holidays_of,
     spans_of,
     year_of,
-    year_start,
 )
 from cobranza_sdk.compliance._pack import HolidayData, Rule
 from cobranza_sdk.model import Finding, Verdict
@@ -29,6 +29,8 @@ from cobranza_sdk.model import Finding, Verdict
 _FOR_EVER = 1 << 60
 #: Openings that are looked at for one at which all windows are open.
 MAX_STEPS = 64
+#: Seconds that are laid out at once: a mean year.
+_LENGTH = 31_556_952
 
 
 @frozen(kw_only=True)
@@ -73,9 +75,9 @@ class Piece:
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """
-        What the closed windows say.
+        What the closed windows say, strictest first.
         """
-        return tuple(self._finding(*each) for each in self.closed)
+        return tuple(sorted((self._finding(*each) for each in self.closed), key=attrgetter("order")))
 
     @cached_property
     def opens(self) -> int | None:
@@ -183,7 +185,7 @@ class _Track:
 
 class Line:
     """
-    The windows as one line of time, made year by year when asked for.
+    The windows as one line of time, made in lengths of about a year when asked for.
 
     Args:
         windows: Those that speak of the contact.
@@ -192,22 +194,21 @@ class Line:
 
     def __init__(self, windows: Sequence[Window], zones: Sequence[ZoneInfo]) -> None:
         self._windows, self._zones = tuple(windows), tuple(zones)
-        self._years: dict[int, tuple[list[int], list[Piece]]] = {}
+        self._lengths: dict[int, tuple[list[int], list[Piece]]] = {}
 
     def at(self, epoch: int) -> Piece:
         """
         The piece around an instant.
         """
-        year = year_of(epoch)
-        found = self._years.get(year)
-        if found is None:
-            found = self._years[year] = self._made(year)  # whole or not at all, for threads that judge at once
+        found = self._lengths.get(epoch // _LENGTH)
+        if found is None:  # whole or not at all, for threads that judge at once
+            found = self._lengths[epoch // _LENGTH] = self._made(epoch // _LENGTH * _LENGTH)
         starts, pieces = found
         return pieces[bisect_right(starts, epoch) - 1]
 
-    def _made(self, year: int) -> tuple[list[int], list[Piece]]:
-        first, last = year_start(year), year_start(year + 1)
-        tracks = [self._track(window, tz, year) for window in self._windows for tz in self._zones]
+    def _made(self, first: int) -> tuple[list[int], list[Piece]]:
+        last = first + _LENGTH
+        tracks = [self._track(window, tz, year_of(first)) for window in self._windows for tz in self._zones]
         edges = {first}
         for track in tracks:
             edges.update(track.opens, track.closes, (track.window.begins, track.window.ends))
@@ -230,6 +231,7 @@ class Line:
     @staticmethod
     def _track(window: Window, tz: ZoneInfo, year: int) -> _Track:
         hours = window.rule.hours
+        # The length reaches into the following year, and the next opening may lie another year ahead.
         spans = [span for each in range(year - 1, year + 3) for span in spans_of(hours, tz.key, window.holidays, each)]
         return _Track(
             window=window, zone=tz, opens=[opens for opens, _ in spans], closes=[closes for _, closes in spans]

@@ -7,14 +7,15 @@ that ask for what went before. Windows are elsewhere, on the line of time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from operator import attrgetter
+from functools import lru_cache
+from operator import attrgetter, itemgetter
 from zoneinfo import ZoneInfo
 
 from cobranza_sdk.compliance._calendar import ceil_minute, day_after, day_at, day_bounds, week_bounds
 from cobranza_sdk.compliance._line import finding_of
-from cobranza_sdk.compliance._pack import EVERYTHING, Rule
+from cobranza_sdk.compliance._pack import EVERYTHING, Rule, Selection
 from cobranza_sdk.model import Contact, Finding, PastContact, Verdict
 
 DISCLOSE_NOTHING = "disclose_nothing"
@@ -24,12 +25,17 @@ SAYS = "says_"
 DISCLOSES_NOTHING = "discloses_nothing"
 _DAY = 86_400
 NEVER = 1 << 60
+_FIRST_ITEM = itemgetter(0)
 
 #: Says what stands against a kind of contact, at any hour.
 Kind = Callable[[Contact], Finding | None]
-#: Says what stands against a contact at an epoch second, given what went before it: when that ends, and the finding.
+#: Picks what counts among the contacts before one.
+Picker = Callable[[Contact], Sequence[PastContact]]
+#: Says what stands against a contact at an epoch second, given what counts of its past: until when, and the finding.
 #: Given the same past, waiting cures it for good; `NEVER` stands for what waiting does not cure.
-Past = Callable[[Contact, Sequence[PastContact], int], "tuple[int, Finding] | None"]
+Judge = Callable[[Contact, Sequence[PastContact], int], "tuple[int, Finding] | None"]
+#: Rules that count the same past contacts.
+Past = tuple[Picker, tuple[Judge, ...]]
 
 
 def concerns(rule: Rule, contact: Contact) -> bool:
@@ -110,50 +116,61 @@ KINDS: dict[str, Callable[[Rule, str], Kind]] = {
 # -- what went before ----------------------------------------------------------------------------------------------
 
 
-_Counter = Callable[[Contact, Sequence[PastContact]], list[PastContact]]
-
-
-def _counter(rule: Rule) -> _Counter:
+@lru_cache(maxsize=256)
+def _picker(counts: str, whose: str, families: Selection, channels: Selection) -> Picker:
     """
-    Picks the past contacts that count for a rule.
+    Picks the past contacts that count. One for all rules that count alike.
     """
-    flag = attrgetter({"attempts": "is_attempt", "direct": "is_direct"}.get(rule.counts, "is_conversation"))
-    families, channels = rule.families, EVERYTHING if rule.kind == "channel_exclusivity" else rule.channels
-    whose = {"debt": _of_debt, "creditor": _of_creditor}.get(rule.per)
+    wanted = attrgetter(_FLAGS[counts])
 
-    def count(contact: Contact, entries: Sequence[PastContact]) -> list[PastContact]:
-        found = [past for past in entries if flag(past)]
+    def pick(contact: Contact) -> Sequence[PastContact]:
+        # What lies after the contact is not known yet.
+        told, ours = contact.epoch, contact.creditor_id if whose else None
+        found = [
+            past
+            for past in filter(wanted, contact.history)
+            if past.epoch <= told and (ours is None or past.creditor_id == ours or past.creditor_id is None)
+        ]
         if found and families is not EVERYTHING:
             found = [past for past in found if past.family is None or past.family in families]
         if found and channels is not EVERYTHING:
             found = [past for past in found if past.channel in channels]
-        return whose(contact, found) if found and whose is not None else found
+        return _of_debt(contact, found) if found and whose == "debt" else found
 
-    return count
-
-
-def _of_creditor(contact: Contact, entries: list[PastContact]) -> list[PastContact]:
-    ours = contact.creditor_id
-    if ours is None:
-        return entries
-    return [past for past in entries if past.creditor_id == ours or past.creditor_id is None]
+    return pick
 
 
-def _of_debt(contact: Contact, entries: list[PastContact]) -> list[PastContact]:
-    found, ours = _of_creditor(contact, entries), contact.receivable_ids
+_FLAGS = {
+    "attempts": "is_attempt",
+    "direct": "is_direct",
+    "conversations": "is_conversation",
+    "notices": "is_notice",
+}
+
+
+def _picked_by(rule: Rule) -> Picker:
+    # Another creditor's notice, or one about another debt, opens nothing here.
+    if rule.kind == "notice_before":
+        return _picker("notices", "debt", EVERYTHING, EVERYTHING)
+    whose = rule.per if rule.per in ("debt", "creditor") else ""
+    # The week of a channel looks at what was done on the others.
+    channels = EVERYTHING if rule.kind == "channel_exclusivity" else rule.channels
+    return _picker(rule.counts if rule.counts in _FLAGS else "conversations", whose, rule.families, channels)
+
+
+def _of_debt(contact: Contact, found: list[PastContact]) -> list[PastContact]:
+    ours = contact.receivable_ids
     if not ours:
         return found
     return [past for past in found if not past.receivable_ids or not set(past.receivable_ids).isdisjoint(ours)]
 
 
-def _moments(rule: Rule, past: PastContact, now: int) -> tuple[int, ...]:
+def _reached(past: PastContact, told: int) -> int:
     """
-    When it counts: on sending, and for rules on those who were reached also when it was read or answered.
+    When the person was last reached by it, as far as is known: on sending, or when it was read or answered.
     """
     later = past.outcome_epoch
-    if rule.counts == "attempts" or later is None or later > now:
-        return (past.epoch,)
-    return past.epoch, later
+    return past.epoch if later is None or later > told or later < past.epoch else later
 
 
 def _deferred(rule: Rule, pack: str, until: int, tz: ZoneInfo, facts: dict[str, str]) -> tuple[int, Finding]:
@@ -162,20 +179,19 @@ def _deferred(rule: Rule, pack: str, until: int, tz: ZoneInfo, facts: dict[str, 
     return whole, finding_of(rule, pack, Verdict.DEFER, facts, not_before=moment)
 
 
-def _cap(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Past:
+def _cap(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Judge:
     if rule.period.calendar is None:
         return _rolling_cap(rule, pack, zones)
-    count, limit, daily = _counter(rule), rule.limit, rule.period.calendar == "day"
+    limit, bounds = rule.limit, day_bounds if rule.period.calendar == "day" else week_bounds
     looks_later = rule.counts != "attempts"
 
-    def judge(contact: Contact, entries: Sequence[PastContact], now: int) -> tuple[int, Finding] | None:
-        counted = count(contact, entries)
+    def judge(contact: Contact, counted: Sequence[PastContact], now: int) -> tuple[int, Finding] | None:
         if len(counted) < limit:
             return None
         worst: tuple[int, ZoneInfo, int] | None = None
         told = contact.epoch
         for tz in zones:
-            begins, ends = day_bounds(now, tz) if daily else week_bounds(now, tz)
+            begins, ends = bounds(now, tz)
             found = 0
             for past in counted:
                 later = past.outcome_epoch if looks_later else None
@@ -191,14 +207,13 @@ def _cap(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Past:
     return judge
 
 
-def _rolling_cap(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Past:
-    count, limit, length = _counter(rule), rule.limit, rule.period.seconds
+def _rolling_cap(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Judge:
+    limit, length, moment_of = rule.limit, rule.period.seconds, _moment_of(rule)
 
-    def judge(contact: Contact, entries: Sequence[PastContact], now: int) -> tuple[int, Finding] | None:
-        counted = count(contact, entries)
+    def judge(contact: Contact, counted: Sequence[PastContact], now: int) -> tuple[int, Finding] | None:
         if len(counted) < limit:
             return None
-        latest = (max(_moments(rule, past, contact.epoch)) for past in counted)
+        latest = (moment_of(past, contact.epoch) for past in counted)
         inside = sorted((moment for moment in latest if moment > now - length), reverse=True)
         if len(inside) < limit:
             return None
@@ -208,13 +223,22 @@ def _rolling_cap(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Past:
     return judge
 
 
-def _gap(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Past:
-    count, length = _counter(rule), rule.period.seconds
+def _moment_of(rule: Rule) -> Callable[[PastContact, int], int]:
+    return _sent if rule.counts == "attempts" else _reached
 
-    def judge(contact: Contact, entries: Sequence[PastContact], now: int) -> tuple[int, Finding] | None:
-        counted = count(contact, entries)
-        latest = max((max(_moments(rule, past, contact.epoch)) for past in counted), default=None)
-        if latest is None or latest + length <= now:
+
+def _sent(past: PastContact, told: int) -> int:  # noqa: ARG001  # as `_reached`
+    return past.epoch
+
+
+def _gap(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Judge:
+    length, moment_of = rule.period.seconds, _moment_of(rule)
+
+    def judge(contact: Contact, counted: Sequence[PastContact], now: int) -> tuple[int, Finding] | None:
+        if not counted:
+            return None
+        latest = max([moment_of(past, contact.epoch) for past in counted])
+        if latest + length <= now:
             return None
         facts = {"last_contact": datetime.fromtimestamp(latest, UTC).isoformat()}
         return _deferred(rule, pack, latest + length, zones[0], facts)
@@ -222,55 +246,49 @@ def _gap(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Past:
     return judge
 
 
-def _exclusivity(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Past:
-    count, calendar, length = _counter(rule), rule.period.calendar, rule.period.seconds
+def _exclusivity(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Judge:
+    calendar, length, moment_of = rule.period.calendar, rule.period.seconds, _moment_of(rule)
 
     def ends(moment: int, tz: ZoneInfo) -> int:
         if calendar is None:
             return moment + length
         return (day_bounds if calendar == "day" else week_bounds)(moment, tz)[1]
 
-    def judge(contact: Contact, entries: Sequence[PastContact], now: int) -> tuple[int, Finding] | None:
-        others = [past for past in entries if past.channel != contact.channel]
-        worst: tuple[int, ZoneInfo, str] | None = None
-        for past in count(contact, others) if others else ():
-            for moment in _moments(rule, past, contact.epoch):
-                for tz in zones:
-                    until = ends(moment, tz)
-                    if until > now and (worst is None or until > worst[0]):
-                        worst = until, tz, past.channel
-        if worst is None:
+    def judge(contact: Contact, counted: Sequence[PastContact], now: int) -> tuple[int, Finding] | None:
+        latest, used = NEVER, ""
+        for past in counted:
+            if past.channel != contact.channel:
+                moment = moment_of(past, contact.epoch)
+                if not used or moment > latest:
+                    latest, used = moment, past.channel
+        if not used:
             return None
-        return _deferred(rule, pack, worst[0], worst[1], {"channel_used": worst[2]})
+        until, tz = max(((ends(latest, tz), tz) for tz in zones), key=_FIRST_ITEM)
+        return None if until <= now else _deferred(rule, pack, until, tz, {"channel_used": used})
 
     return judge
 
 
-def _quiet(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Past:
-    count, days = _counter(rule), rule.period.seconds // _DAY
+def _quiet(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Judge:
+    days, moment_of = rule.period.seconds // _DAY, _moment_of(rule)
 
-    def judge(contact: Contact, entries: Sequence[PastContact], now: int) -> tuple[int, Finding] | None:
-        worst: tuple[int, ZoneInfo] | None = None
-        for past in count(contact, entries):
-            for moment in _moments(rule, past, contact.epoch):
-                for tz in zones:
-                    until = day_after(day_at(moment, tz), days, tz)
-                    if until > now and (worst is None or until > worst[0]):
-                        worst = until, tz
-        return None if worst is None else _deferred(rule, pack, *worst, {"days": str(days)})
+    def judge(contact: Contact, counted: Sequence[PastContact], now: int) -> tuple[int, Finding] | None:
+        if not counted:
+            return None
+        latest = max([moment_of(past, contact.epoch) for past in counted])
+        until, tz = max(((day_after(day_at(latest, tz), days, tz), tz) for tz in zones), key=_FIRST_ITEM)
+        return None if until <= now else _deferred(rule, pack, until, tz, {"days": str(days)})
 
     return judge
 
 
-def _notice_before(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Past:
+def _notice_before(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Judge:
     needed, days = rule.notices, rule.period.seconds // _DAY
 
-    def judge(contact: Contact, entries: Sequence[PastContact], now: int) -> tuple[int, Finding] | None:
+    def judge(contact: Contact, counted: Sequence[PastContact], now: int) -> tuple[int, Finding] | None:  # noqa: ARG001  # as the others
         worst: tuple[int, ZoneInfo] | None = None
-        # Another creditor's notice, or one about another debt, opens nothing here.
-        notices = _of_debt(contact, [past for past in entries if past.is_notice])
         for tz in zones:
-            told = {day.begins: day for day in (day_at(past.epoch, tz) for past in notices)}
+            told = {day.begins: day for day in (day_at(past.epoch, tz) for past in counted)}
             if len(told) < needed:
                 facts = {"notices": str(len(told)), "needed": str(needed)}
                 return NEVER, finding_of(rule, pack, Verdict.DENY, facts)
@@ -282,10 +300,21 @@ def _notice_before(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Past:
     return judge
 
 
-PASTS: dict[str, Callable[[Rule, str, Sequence[ZoneInfo]], Past]] = {
+_PASTS: dict[str, Callable[[Rule, str, Sequence[ZoneInfo]], Judge]] = {
     "cap": _cap,
     "gap": _gap,
     "channel_exclusivity": _exclusivity,
     "quiet": _quiet,
     "notice_before": _notice_before,
 }
+
+
+def pasts_of(rules: Iterable[tuple[Rule, str]], zones: Sequence[ZoneInfo]) -> tuple[Past, ...]:
+    """
+    The rules among *rules* that ask for what went before, each with its pack, those together that count alike.
+    """
+    found: dict[Picker, list[Judge]] = {}
+    for rule, pack in rules:
+        if rule.kind in _PASTS:
+            found.setdefault(_picked_by(rule), []).append(_PASTS[rule.kind](rule, pack, zones))
+    return tuple((pick, tuple(judges)) for pick, judges in found.items())

@@ -165,6 +165,7 @@ class Contact:
         flags: Facts that rules ask for by name, for example ``judicial_lookalike`` or ``discloses_nothing``.
         family: Family known to law; None takes it from *channel*. A channel of no known family is denied.
         epoch: *at* as whole epoch seconds; made from it.
+        kind: All that rules ask for apart from time, history and whose debt it is; made from the others.
     """
 
     at: datetime = field(validator=aware)
@@ -188,8 +189,26 @@ class Contact:
     family: str | None = field(default=None, validator=validators.optional(one_of(FAMILIES)))
 
     epoch: int = _derived()
+    kind: tuple[object, ...] = _derived()
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "epoch", int(self.at.timestamp()))
         if self.family is None:
             object.__setattr__(self, "family", CHANNEL_FAMILIES.get(self.channel))
+        kind = (
+            self.country,
+            self.region,
+            self.channel,
+            self.family,
+            self.stage,
+            self.purpose,
+            self.collector,
+            self.sector,
+            self.flags,
+            self.recipient,
+            self.holder_confirmed,
+            self.consent,
+            self.timezones,
+            self.content is None,
+        )
+        object.__setattr__(self, "kind", kind)
