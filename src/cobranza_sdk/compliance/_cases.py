@@ -38,6 +38,8 @@ _PAST = re.compile(
     r"(?P<channel>[^@;]+)@(?P<at>\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d))"
     r"(?::(?P<outcome>[A-Za-z_]+))?"
 )
+#: Words in the outcome's place that tell who wrote: the person, or we in answer.
+_DIRECTIONS = ("inbound", "reply")
 #: Stands for "no zone of the country fits": an IANA name that cannot exist, so the contact is denied.
 _NO_ZONE = "none/none"
 
@@ -148,8 +150,12 @@ def _history(text: str, where: str) -> Iterator[PastContact]:
         if not match:
             msg = f"{where}: contacts: found {part[:60]}, expected channel@ISO or channel@ISO:outcome, joined by ;"
             raise CasesError(msg)
+        outcome = match["outcome"]
         yield PastContact(
-            at=_instant(match["at"], f"{where}: contacts"), channel=match["channel"].strip(), outcome=match["outcome"]
+            at=_instant(match["at"], f"{where}: contacts"),
+            channel=match["channel"].strip(),
+            direction=outcome if outcome in _DIRECTIONS else "outbound",
+            outcome=None if outcome in _DIRECTIONS else outcome,
         )
 
 

@@ -18,8 +18,8 @@ from cobranza_sdk.compliance._errors import PackError
 from cobranza_sdk.compliance._line import Line, Piece, Window
 from cobranza_sdk.compliance._overlay import Overlay, overlaid
 from cobranza_sdk.compliance._pack import CountryData, HolidayData, Pack, Rule, parse_pack
-from cobranza_sdk.compliance._rules import KINDS, Past, concerns, pasts_of
-from cobranza_sdk.model import Contact, Decision, Finding, InvalidValueError, Verdict
+from cobranza_sdk.compliance._rules import CONVERSATION, KINDS, Past, answered, concerns, pasts_of
+from cobranza_sdk.model import REPLY, Contact, Decision, Finding, InvalidValueError, Verdict
 from cobranza_sdk.spec import CompliancePack, CompliancePolicy
 
 HOUSE = "sdk 1"
@@ -79,6 +79,14 @@ _HOUSE_WORDS: dict[str, tuple[str, dict[str, str]]] = {
             "es": "La persona pidió no ser contactada por este canal.",
             "pt": "A pessoa pediu para não ser contatada por este canal.",
             "en": "The person asked not to be contacted by this channel.",
+        },
+    ),
+    "sdk.nothing_to_answer": (
+        "SDK law 4",
+        {
+            "es": "No hay un mensaje de la persona, de las últimas 24 horas y sin responder, que se pueda contestar.",
+            "pt": "Não há uma mensagem da pessoa, das últimas 24 horas e sem resposta, que se possa responder.",
+            "en": "There is no message of the person, from the last 24 hours and not yet answered, to reply to.",
         },
     ),
     "sdk.policy_failed": (
@@ -293,6 +301,22 @@ class Decider:
         Judge one contact.
         """
         plan = self._plans.get(contact.kind) or self._plan(contact)
+        return self._reply(plan, contact) if contact.purpose == REPLY else self._judged(plan, contact)
+
+    def _reply(self, plan: _Plan, contact: Contact) -> Decision:
+        """
+        An answer to the person's own message, which must be there; permitted as long as the conversation lasts.
+        """
+        asked = answered(contact)
+        if asked is None:
+            return _denied(contact, (house_finding("sdk.nothing_to_answer", channel=contact.channel),))
+        decision = self._judged(plan, contact)
+        if decision.verdict.rank >= Verdict.DEFER.rank:
+            return decision
+        ends = datetime.fromtimestamp(asked.epoch + CONVERSATION, plan.zones[0])
+        return evolve(decision, not_after=_earlier(decision.not_after, ends, plan.zones[0]))
+
+    def _judged(self, plan: _Plan, contact: Contact) -> Decision:
         now = contact.epoch
         if plan.refusal is not None:
             return _denied(contact, (plan.refusal,))

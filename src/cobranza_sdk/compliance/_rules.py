@@ -16,14 +16,18 @@ from zoneinfo import ZoneInfo
 from cobranza_sdk.compliance._calendar import ceil_minute, day_after, day_at, day_bounds, week_bounds
 from cobranza_sdk.compliance._line import finding_of
 from cobranza_sdk.compliance._pack import EVERYTHING, Rule, Selection
-from cobranza_sdk.model import Contact, Finding, PastContact, Verdict
+from cobranza_sdk.model import REPLY, Contact, Finding, PastContact, Verdict
 
+#: Kinds of rules on contacts that somebody begins: an answer within a conversation is none.
+_ABOUT_CONTACTS = frozenset({"window", "cap", "gap", "channel_exclusivity", "quiet", "notice_before", "consent"})
 DISCLOSE_NOTHING = "disclose_nothing"
 #: Beginning of the flags that tell what a text says, for example ``says_creditor``.
 SAYS = "says_"
 #: Flag of a contact whose text was rendered to disclose nothing.
 DISCLOSES_NOTHING = "discloses_nothing"
 _DAY = 86_400
+#: Seconds in which the person's own message may be answered.
+CONVERSATION = _DAY
 NEVER = 1 << 60
 _FIRST_ITEM = itemgetter(0)
 
@@ -43,7 +47,8 @@ def concerns(rule: Rule, contact: Contact) -> bool:
     Whether a rule speaks of such a contact at all, its date apart.
     """
     return (
-        contact.family in rule.families
+        (contact.purpose != REPLY or rule.kind not in _ABOUT_CONTACTS)
+        and contact.family in rule.families
         and contact.channel in rule.channels
         and contact.stage in rule.stages
         and contact.purpose in rule.purposes
@@ -103,6 +108,24 @@ def _forbid(rule: Rule, pack: str) -> Kind:
         return finding_of(rule, pack, Verdict.DENY, facts)
 
     return judge
+
+
+def answered(contact: Contact) -> PastContact | None:
+    """
+    The person's own message that a reply answers: the latest one on the channel, if no reply has followed it and it is
+    no older than a conversation.
+    """
+    said = [past for past in contact.history if past.channel == contact.channel and past.epoch <= contact.epoch]
+    last = max((past.epoch for past in said if past.direction == "reply"), default=None)
+    asked = [
+        past
+        for past in said
+        if past.direction == "inbound"
+        and past.epoch > contact.epoch - CONVERSATION
+        and (last is None or past.epoch > last)
+        and (contact.creditor_id is None or past.creditor_id in (None, contact.creditor_id))
+    ]
+    return max(asked, key=attrgetter("epoch"), default=None)
 
 
 KINDS: dict[str, Callable[[Rule, str], Kind]] = {

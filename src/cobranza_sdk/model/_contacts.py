@@ -28,6 +28,8 @@ STAGES = ("preventive", "administrative", "extrajudicial", "judicial")
 COLLECTORS = ("creditor", "agency", "buyer")
 SECTORS = ("financial", "any")
 CONSENTS = ("yes", "no", "opted_out")
+#: Purpose of an answer to the person's own message: no contact that somebody began, if the history shows that message.
+REPLY = "reply"
 
 #: What a message can say, as rules on words ask for it; a contact tells that it does with the flag ``says_…``.
 PARTS = (
@@ -85,7 +87,8 @@ class PastContact:
     Attributes:
         at: When, with offset.
         channel: As in `Contact`.
-        direction: ``outbound``, or ``inbound`` when the debtor wrote or called.
+        direction: ``outbound``; ``inbound`` when the person wrote or called; ``reply`` for an answer to that, which
+            counts for no cap.
         outcome: ``answered``, ``read``, ``replied``, ``no_answer``, ``delivered``, ``failed`` …; None while it is
             open. What is open or unknown counts as if the person had been reached.
         outcome_at: When it was read or answered, or None when that is *at*.
@@ -103,7 +106,7 @@ class PastContact:
 
     at: datetime = field(validator=aware)
     channel: str = field(validator=not_blank)
-    direction: str = field(default="outbound", validator=one_of(("outbound", "inbound")))
+    direction: str = field(default="outbound", validator=one_of(("outbound", "inbound", "reply")))
     outcome: str | None = None
     outcome_at: datetime | None = field(default=None, validator=aware)
     creditor_id: str | None = None
@@ -153,7 +156,8 @@ class Contact:
         collector: Who asks: ``creditor``, ``agency`` or ``buyer``.
         sector: ``financial`` for supervised lenders, else ``any``.
         stage: ``preventive``, ``administrative``, ``extrajudicial`` or ``judicial``.
-        purpose: ``reminder``, ``demand``, ``offer``, ``identity``, ``confirm``, ``receipt``, ``information`` …
+        purpose: ``reminder``, ``demand``, ``offer``, ``identity``, ``confirm``, ``receipt``, ``information``; ``reply`` for
+            an answer to the person's own message …
         consent: What the person said about this channel: ``yes``, ``no`` (nothing on record) or ``opted_out``.
         holder_confirmed: Whether the address is known to be that person's.
         history: Contacts before this one, in any order; what lies after *at* is ignored.
