@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         Desk,
         DispatchReport,
         InboxDesk,
+        OverrideDesk,
         Retried,
         StrategyFinding,
         SyncReport,
@@ -832,6 +833,21 @@ class Cobranza:
         ``place(debtor_id, reason, by=, until=)`` and ``lift(hold_id, by=)``.
         """
         return self.creditor_store().holds
+
+    @property
+    def overrides(self) -> OverrideDesk:
+        """
+        ``grant(debtor_id, ground, channel=, by=, reason=, until=)``, ``withdraw(id, by=)`` and ``list()``.
+        """
+        from cobranza_sdk.compliance import exceptions_of
+        from cobranza_sdk.engine import OverrideDesk
+
+        return OverrideDesk(
+            self.creditor_store().overrides,
+            clock=self.clock,
+            operators=self.settings.operators,
+            exceptions=exceptions_of(self.judge(platform=True).packs),
+        )
 
     @property
     def attempts(self) -> _AttemptsHandle:

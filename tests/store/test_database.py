@@ -11,12 +11,14 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
-from importlib.resources import files
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from hypothesis import given
 from hypothesis import strategies as st
@@ -288,6 +290,29 @@ def test_migrations_make_what_the_code_expects(opened: Any) -> None:
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": _migrate.VERSION_TABLE})
         assert compare_metadata(context, metadata) == []
+
+
+def test_the_first_schema_comes_forward_with_its_rows(tmp_path: Path, clock: FixedClock) -> None:
+    """
+    What the first schema held is there after the newest.
+    """
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    engine = open_engine(url)
+    with as_file(files("cobranza_sdk.store") / "migrations") as scripts, writing(engine) as connection:
+        config = Config()
+        config.set_main_option("script_location", str(scripts))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql(
+            "INSERT INTO persons (id, tenant_id, external_key, kind) VALUES ('p1', 't', 'k', 'natural')"
+        )
+
+    store = Store.open(url, clock=clock, ids=TimeIds(clock))
+
+    with reading(store._engine) as connection:
+        assert connection.exec_driver_sql("SELECT version_num FROM cobranza_version").scalar() == _migrate.HEAD
+        assert connection.exec_driver_sql("SELECT external_key FROM persons").scalars().all() == ["k"]
+        assert connection.exec_driver_sql("SELECT count(*) FROM overrides").scalar() == 0
 
 
 def test_head_is_the_newest_script() -> None:

@@ -21,6 +21,24 @@ PHONE = "+51987000001"
 LEASE = timedelta(minutes=5)
 
 
+def granted(creditor: Any) -> str:
+    """
+    An override for a debtor of the victim.
+    """
+    return str(
+        creditor.overrides.grant(
+            "D-1",
+            "hours_agreed",
+            channel="sms",
+            by="ana",
+            role="supervisor",
+            reason="recording 17",
+            until=NOW + timedelta(days=1),
+            rules=["xx.window"],
+        )
+    )
+
+
 class Two:
     """
     A victim with one of everything, and an intruder who knows every id of it.
@@ -33,6 +51,7 @@ class Two:
         world.accepted("D-2", "M-9", channel="email")
         world.acme.consents.withdraw("D-2", "email", source="call")
         self.hold = world.acme.holds.place("D-2", "dispute", by="ana")
+        self.override = granted(world.acme)
         self.entry = world.store_event(world.event(EventKind.READ, provider_message_id="M-1"))
         rejected = [RejectedRecord(source="a.csv", line=3, column="x", reason="bad", key="F-D-1")]
         _, run = world.acme.portfolio.begin_sync("main")
@@ -94,6 +113,9 @@ CREDITOR: dict[str, Try] = {
     "contact_points.deny": lambda two: two.creditor.contact_points.deny("D-1", two.phone, by="x"),
     "holds.place": lambda two: two.creditor.holds.place("D-1", "x", by="x"),
     "holds.lift": lambda two: two.creditor.holds.lift(two.hold, by="x"),
+    "overrides.grant": lambda two: granted(two.creditor),
+    "overrides.withdraw": lambda two: two.creditor.overrides.withdraw(two.override, by="x"),
+    "overrides.listing": lambda two: two.creditor.overrides.listing(),
     "resolutions.resolve": lambda two: two.creditor.resolutions.resolve(two.attempt, "absent", by="x", reason="x"),
     "figures.by_state": lambda two: two.creditor.figures.by_state(),
     "figures.replied": lambda two: two.creditor.figures.replied(),

@@ -39,6 +39,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "packs": ("_packs", "Country packs: check, diff, list, show."),
     "new": ("_new", "Write the beginning of a country pack."),
     "attempts": ("_looking", "What is planned, deferred, under way, done."),
+    "override": ("_override", "One message past a rule, where its pack knows the exception."),
     "events": ("_looking", "The ledger."),
     "report": ("_looking", "Indicators and their pictures."),
     "serve": ("_serving", "Take webhooks over HTTP."),

@@ -12,7 +12,7 @@ from cobranza_sdk.compliance._dated import ALL_PACKS, DatedDecider
 from cobranza_sdk.compliance._decide import Decider, house_finding
 from cobranza_sdk.compliance._errors import CasesError, OverlayError, PackError
 from cobranza_sdk.compliance._overlay import Overlay, parse_overlay
-from cobranza_sdk.compliance._pack import CountryData, Pack, Rule, parse_pack
+from cobranza_sdk.compliance._pack import CountryData, Pack, Rule, exceptions_of, parse_pack
 from cobranza_sdk.compliance._rules import DISCLOSE_NOTHING, DISCLOSES_NOTHING, SAYS
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "check_pack",
     "deciders_of",
     "differences",
+    "exceptions_of",
     "house_finding",
     "in_force",
     "judge_golden",

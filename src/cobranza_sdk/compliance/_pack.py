@@ -753,6 +753,20 @@ def _content(table: _Table, rule: Rule) -> Rule:
     return evolve(rule, required=required, forbidden=forbidden)
 
 
+def exceptions_of(packs: Iterable[Pack]) -> dict[str, frozenset[str]]:
+    """
+    Facts about one contact that lift rules, as the packs name them: by flag, the rules that it lifts. Risks that the
+    operator takes for all contacts are not among them, nor what a text says or does not tell.
+    """
+    found: dict[str, set[str]] = {}
+    for pack in packs:
+        for rule in pack.rules:
+            for flag in rule.unless_flags:
+                if not flag.startswith(("accepted_risk.", "says_", "discloses_")):
+                    found.setdefault(flag, set()).add(rule.id)
+    return {flag: frozenset(rules) for flag, rules in sorted(found.items())}
+
+
 def _parts(table: _Table, *, needed: bool) -> tuple[str, ...]:
     found = table.names("required")
     unknown = sorted(found - set(PARTS))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cobranza_sdk.engine._dispatch import LEASE, LOST_AFTER, Dispatcher, DispatchReport
     from cobranza_sdk.engine._guard import GuardedPolicies, PluginLateError, call_guarded
     from cobranza_sdk.engine._inbox import InboxDesk, WebhookAnswer
+    from cobranza_sdk.engine._overrides import OverrideDesk
     from cobranza_sdk.engine._planning import PlanError, due_now, plan_now
     from cobranza_sdk.engine._replies import intent_of
     from cobranza_sdk.engine._strategy_check import (
@@ -32,6 +33,7 @@ _HOME = {
     "_dispatch": ("LEASE", "LOST_AFTER", "DispatchReport", "Dispatcher"),
     "_guard": ("GuardedPolicies", "PluginLateError", "call_guarded"),
     "_inbox": ("InboxDesk", "WebhookAnswer"),
+    "_overrides": ("OverrideDesk",),
     "_planning": ("PlanError", "due_now", "plan_now"),
     "_replies": ("intent_of",),
     "_strategy_check": ("Grounds", "StrategyFinding", "carried_by", "check_strategy", "without_strategy"),
@@ -52,6 +54,7 @@ __all__ = [
     "Grounds",
     "GuardedPolicies",
     "InboxDesk",
+    "OverrideDesk",
     "PlanError",
     "PluginLateError",
     "Retried",

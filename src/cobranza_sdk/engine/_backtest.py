@@ -207,7 +207,7 @@ class Bench:
             consent=record.consent,
             history=record.history,
             creditor_id=self.creditor.id,
-            flags=self.flags,
+            flags=self.flags.union(record.grounds),
         )
         if step is not None:
             contact = evolve(contact, purpose=step.purpose)

@@ -28,7 +28,7 @@ from cobranza_sdk.spec import (
     Transmitted,
     require_supported,
 )
-from cobranza_sdk.store import Claimed, Facts, Prepared, Settlement, Unsent
+from cobranza_sdk.store import Claimed, Facts, Override, Prepared, Settlement, Unsent
 from cobranza_sdk.strategy import Step
 from cobranza_sdk.templates import Rendered, Template, TemplateError, Variables, render
 
@@ -84,6 +84,24 @@ class _Ready:
     step: Step
     flags: frozenset[str]
     facts: Facts
+
+
+@frozen(kw_only=True)
+class _Judged:
+    """
+    A decision, with the flags that it was made for.
+
+    Attributes:
+        decision: What was decided.
+        flags: What amendments were applied, and which exceptions stated.
+        overrides: Those that the decision needs.
+        set_aside: Rules that these let it pass.
+    """
+
+    decision: Decision
+    flags: frozenset[str]
+    overrides: tuple[Override, ...] = ()
+    set_aside: tuple[str, ...] = ()
 
 
 class Dispatcher:
@@ -232,7 +250,8 @@ class Dispatcher:
         step, account = self._step(facts), place.account_for(self._desk.creditor.id, row.channel)
         assert step is not None  # noqa: S101  # the barrier has held both
         assert account is not None  # noqa: S101
-        decision, flags = self._judge(place.decider, facts, step, place.clock.now())
+        judged = self._judge(place.decider, facts, step, place.clock.now())
+        decision, flags = judged.decision, judged.flags
         if decision.verdict is not Verdict.ALLOW:
             return self._turned_down(unsent, decision)
         try:
@@ -250,6 +269,8 @@ class Dispatcher:
             discloses=template.discloses,
             digest=rendered.digest,
             account=account.name,
+            overrides=judged.overrides,
+            set_aside=judged.set_aside,
         )
         flags |= {f"{SAYS}{part}" for part in template.parts}
         now = place.clock.now()
@@ -311,16 +332,33 @@ class Dispatcher:
         )
         return next(((state, reason, due_at) for holds, state, reason, due_at in barriers if holds), None)
 
-    def _judge(self, decider: Decider, facts: Facts, step: Step, at: datetime) -> tuple[Decision, frozenset[str]]:
+    def _judge(self, decider: Decider, facts: Facts, step: Step, at: datetime) -> _Judged:
+        """
+        Decide; where that does not permit, with as few as possible of the exceptions that somebody answers for.
+        """
+        plain = self._amended(decider, facts, step, at, frozenset())
+        if plain.decision.verdict is Verdict.ALLOW:
+            return plain
+        for used in _choices(facts.overrides):
+            judged = self._amended(decider, facts, step, at, _grounds(used))
+            if judged.decision.verdict is Verdict.ALLOW:
+                return evolve(
+                    judged,
+                    decision=_ending(judged.decision, used),
+                    overrides=used,
+                    set_aside=tuple(finding.rule for finding in plain.decision.findings),
+                )
+        return plain
+
+    def _amended(self, decider: Decider, facts: Facts, step: Step, at: datetime, flags: frozenset[str]) -> _Judged:
         """
         Decide; where only an amendment permits, apply it and judge once more.
         """
-        flags: frozenset[str] = frozenset()
         decision = decider.decide(self._place.contact_of(self._desk, facts, step, at, flags))
         if decision.verdict is Verdict.AMEND and set(decision.obligations) == {DISCLOSE_NOTHING}:
-            flags = frozenset({DISCLOSES_NOTHING})
+            flags |= {DISCLOSES_NOTHING}
             decision = decider.decide(self._place.contact_of(self._desk, facts, step, at, flags))
-        return decision, flags
+        return _Judged(decision=decision, flags=flags)
 
     def _render(self, facts: Facts, step: Step, flags: frozenset[str]) -> tuple[Rendered, Template]:
         place, row = self._place, facts.attempt
@@ -435,12 +473,15 @@ class Dispatcher:
         The compiled rules, inside the claim. A window that closes before the call could end is not used any more.
         """
         contact = self._place.contact_of(self._desk, facts, item.step, now, item.flags, item.message.text)
-        decision = self._place.rules.decide(contact)
+        used = item.prepared.overrides
+        decision = _ending(self._place.rules.decide(contact), used)
         if decision.verdict is not Verdict.ALLOW or decision.not_after is None:
             return decision
         if now + timedelta(seconds=self._place.deadline_s) <= decision.not_after:
             return decision
-        late = self._place.rules.decide(evolve(contact, at=decision.not_after))
+        # By then an override has ended.
+        plain = evolve(contact, at=decision.not_after, flags=contact.flags - _grounds(used))
+        late = self._place.rules.decide(plain)
         return late if late.verdict is Verdict.DEFER else decision
 
     async def _settlement(self, claim: Claimed, item: _Ready, answer: Accepted | ProviderError) -> Settlement:
@@ -489,6 +530,29 @@ class Dispatcher:
 
     async def _fallbacks(self, facts: Iterable[Facts]) -> dict[str, tuple[str, str]]:
         return await anyio.to_thread.run_sync(next_ways, self._place, self._desk, list(facts))
+
+
+def _choices(overrides: Sequence[Override]) -> Iterator[tuple[Override, ...]]:
+    """
+    Each alone, then all together.
+    """
+    yield from ((override,) for override in overrides)
+    if len(overrides) > 1:
+        yield tuple(overrides)
+
+
+def _grounds(used: Iterable[Override]) -> frozenset[str]:
+    return frozenset(override.ground for override in used)
+
+
+def _ending(decision: Decision, used: Sequence[Override]) -> Decision:
+    """
+    The same, ending with the first of the overrides that it needs.
+    """
+    if not used or decision.verdict is not Verdict.ALLOW:
+        return decision
+    ends = [override.until for override in used]
+    return evolve(decision, not_after=min([*ends, decision.not_after] if decision.not_after else ends))
 
 
 def next_ways(place: Workplace, desk: Desk, facts: Sequence[Facts]) -> dict[str, tuple[str, str]]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,9 @@ from cobranza_sdk.loading._structure import NO_KEY, structure
 from cobranza_sdk.model import Creditor
 
 _PROVIDER_TABLES = ("channels", "erps", "payments")
+_OPERATOR = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+#: What a person named in ``[operators]`` may do: a supervisor answers for overrides.
+ROLES = ("supervisor",)
 #: Metadata of fields that are no keys of the file.
 _NO_KEY = {NO_KEY: True}
 
@@ -186,6 +190,7 @@ class Settings:
         erps: ERP connections by configured name.
         payments: Payment accounts by configured name.
         compliance: Packs and readings.
+        operators: Roles of people, by the name under which the ledger keeps what they do.
         strategies: Strategy files by name, relative to the configuration file.
         templates: Catalogue files.
         plugins: Which plugins may load.
@@ -203,6 +208,7 @@ class Settings:
     erps: dict[str, ProviderSettings] = field(factory=dict)
     payments: dict[str, ProviderSettings] = field(factory=dict)
     compliance: ComplianceSettings = field(factory=ComplianceSettings)
+    operators: dict[str, tuple[str, ...]] = field(factory=dict)
     strategies: dict[str, str] = field(factory=dict)
     templates: TemplateSettings = field(factory=TemplateSettings)
     plugins: PluginSettings = field(factory=PluginSettings)
@@ -290,6 +296,21 @@ def _split(entry: Any) -> Any:
     return own | {"options": {key: value for key, value in entry.items() if key not in known}}
 
 
+def _operators(operators: Mapping[str, tuple[str, ...]]) -> list[str]:
+    names = [
+        f"operators.{name}: expected up to 64 letters a to z, digits, ., - and _"
+        for name in operators
+        if not _OPERATOR.fullmatch(name)
+    ]
+    roles = [
+        f"operators.{name}: found {role}, expected one of {', '.join(ROLES)}"
+        for name, several in operators.items()
+        for role in several
+        if role not in ROLES
+    ]
+    return names + roles
+
+
 def _inconsistent(settings: Settings) -> list[str]:
     problems = []
     for kind in _PROVIDER_TABLES:
@@ -301,6 +322,7 @@ def _inconsistent(settings: Settings) -> list[str]:
                 for creditor in entry.creditors or ()
                 if creditor not in settings.creditors
             ]
+    problems += _operators(settings.operators)
     for name in sorted(settings.channels.keys() & settings.payments.keys()):
         problems.append(f"payments.{name}: found a name of [channels] too, expected another: webhooks arrive under it")
     for key, creditor in settings.creditors.items():

@@ -156,8 +156,8 @@ class Contact:
         collector: Who asks: ``creditor``, ``agency`` or ``buyer``.
         sector: ``financial`` for supervised lenders, else ``any``.
         stage: ``preventive``, ``administrative``, ``extrajudicial`` or ``judicial``.
-        purpose: ``reminder``, ``demand``, ``offer``, ``identity``, ``confirm``, ``receipt``, ``information``; ``reply`` for
-            an answer to the person's own message …
+        purpose: ``reminder``, ``demand``, ``offer``, ``identity``, ``confirm``, ``receipt``, ``information`` …;
+            ``reply`` for an answer to the person's own message.
         consent: What the person said about this channel: ``yes``, ``no`` (nothing on record) or ``opted_out``.
         holder_confirmed: Whether the address is known to be that person's.
         history: Contacts before this one, in any order; what lies after *at* is ignored.

@@ -9,6 +9,7 @@ from cobranza_sdk.store._care import Consents, ContactPoints, Holds
 from cobranza_sdk.store._database import StoreError, open_engine, prepare_engine
 from cobranza_sdk.store._facts import Facts
 from cobranza_sdk.store._inbox import Entry, Inbox, Outcome
+from cobranza_sdk.store._overrides import Override, Overrides
 from cobranza_sdk.store._past import Past, Recorded
 from cobranza_sdk.store._portfolio import PutResult
 from cobranza_sdk.store._store import CreditorStore, Store, TenantStore
@@ -24,6 +25,8 @@ __all__ = [
     "Holds",
     "Inbox",
     "Outcome",
+    "Override",
+    "Overrides",
     "Past",
     "Prepared",
     "PutResult",

@@ -17,6 +17,7 @@ from cobranza_sdk.spec import ProviderError
 from cobranza_sdk.store._database import insert_ignoring, reading, writing
 from cobranza_sdk.store._facts import Facts, read_facts
 from cobranza_sdk.store._ledger import Recorder
+from cobranza_sdk.store._overrides import Override, use_overrides
 from cobranza_sdk.store._portfolio import write_consent
 from cobranza_sdk.store._schema import (
     attempts,
@@ -49,6 +50,8 @@ class Prepared:
         discloses: Whether the text tells of a debt.
         digest: Digest of the text.
         account: Configured name of the account that will carry it.
+        overrides: What it needs and somebody answers for.
+        set_aside: Rules that these let it pass.
     """
 
     attempt_id: str
@@ -58,6 +61,8 @@ class Prepared:
     discloses: bool
     digest: str
     account: str
+    overrides: tuple[Override, ...] = ()
+    set_aside: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -469,8 +474,10 @@ class Attempts:
                     continue
                 served.add(row.person_id)
                 decision = judge(facts, now)
-                self._record_decision(connection, record, row, decision, item.fingerprint)
+                used = item.overrides if decision.verdict == "allow" else ()
+                self._record_decision(connection, record, row, decision, item.fingerprint, used)
                 if decision.verdict == "allow":
+                    use_overrides(connection, used, row.id)
                     token = self._reserve(connection, record, item, row, now, now + sending_for)
                     granted.append(Claimed(attempt_id=attempt_id, token=token, decision=decision))
                 else:
@@ -491,9 +498,16 @@ class Attempts:
         ).all()
 
     def _record_decision(
-        self, connection: Connection, record: Recorder, row: Row[Any], decision: Decision, fingerprint: str
+        self,
+        connection: Connection,
+        record: Recorder,
+        row: Row[Any],
+        decision: Decision,
+        fingerprint: str,
+        used: Sequence[Override] = (),
     ) -> None:
         decision_id = self._scope.ids.new()
+        grounds = {"grounds": [override.ground for override in used]} if used else {}
         connection.execute(
             insert(decisions).values(
                 id=decision_id,
@@ -503,7 +517,7 @@ class Attempts:
                 at=decision.at,
                 verdict=decision.verdict,
                 fingerprint=fingerprint,
-                data=decision.to_dict(),
+                data=decision.to_dict() | grounds,
             )
         )
         record(
@@ -515,6 +529,7 @@ class Attempts:
                 "basis": list(decision.basis),
                 "channel": row.channel,
                 "not_before": None if decision.not_before is None else decision.not_before.isoformat(),
+                **grounds,
             },
             correlation=row.outreach_id,
         )
@@ -542,6 +557,13 @@ class Attempts:
                 tenant_id=self._scope.tenant_id, attempt_id=row.id, kind="charge", person_id=row.person_id, at=now
             )
         )
+        for override in item.overrides:
+            record(
+                "override.used",
+                {**_subjects(row), "override": override.id},
+                {"ground": override.ground, "granted_by": override.by, "rules": list(item.set_aside)},
+                correlation=row.outreach_id,
+            )
         record("budget.reserved", _subjects(row), {"channel": row.channel}, correlation=row.outreach_id)
         record(
             "attempt.dispatched",

@@ -13,6 +13,7 @@ from attrs import field, frozen
 from sqlalchemy import Connection, Row, and_, case, exists, func, or_, select
 
 from cobranza_sdk.model import Address, AttemptState, Money, PastContact
+from cobranza_sdk.store._overrides import Override, open_overrides
 from cobranza_sdk.store._schema import (
     attempts,
     consents,
@@ -60,6 +61,7 @@ class Facts:
         tried: Channels that the outreach has tried, and how often, this attempt included; what was rejected, for
             example because an account was broken, names its channel but is not counted.
         stopped: Reason of the stop of everything, or None.
+        overrides: What somebody answers for, open for the attempt's channel.
     """
 
     attempt: Row[Any] = field(repr=False)
@@ -82,6 +84,7 @@ class Facts:
     hold_until: datetime | None
     tried: Mapping[str, int]
     stopped: str | None
+    overrides: tuple[Override, ...]
 
     @property
     def fingerprint(self) -> str:
@@ -100,6 +103,7 @@ class Facts:
             [[str(past.at), past.channel, past.outcome, str(past.outcome_at)] for past in self.history],
             self.hold,
             self.stopped,
+            [override.id for override in self.overrides],
             self.debtor.digest,
         ]
         return hashlib.sha256(dumps(data).encode()).hexdigest()
@@ -143,6 +147,7 @@ def read_facts(
     inbound = _last_inbound(connection, scope, person_ids)
     tried = _tried(connection, {row.outreach_id for row in rows})
     stop = stopped_reason(connection, scope.tenant_id)
+    answered_for = open_overrides(connection, scope, debtor_ids, now)
     facts = {}
     for row in rows:
         point = points.get(row.contact_point_id) if row.contact_point_id else None
@@ -171,6 +176,7 @@ def read_facts(
             hold_until=held.get(row.debtor_id, (None, None))[1],
             tried=tried.get(row.outreach_id, {}),
             stopped=stop,
+            overrides=answered_for.get((row.debtor_id, row.channel), ()),
         )
     return facts
 

@@ -46,6 +46,7 @@ class Recorded:
         anchor_on: Due date that the step counts from.
         consent: What the person had said about the channel by then.
         history: Contacts before it, as they were known then.
+        grounds: Exceptions that somebody answered for.
         unknown: Names of the inputs that cannot be read back any more.
     """
 
@@ -67,6 +68,7 @@ class Recorded:
     anchor_on: date
     consent: str
     history: tuple[PastContact, ...] = field(repr=False)
+    grounds: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
 
 
@@ -207,6 +209,7 @@ def _recorded(row: Any, said: Sequence[tuple[datetime, str]], charged: Sequence[
         anchor_on=row.anchor_on,
         consent=next((word for when, word in reversed(said) if when <= at), "no"),
         history=tuple(_past(past, at) for past in charged if past.attempt_id != row.id and _counted(past, at)),
+        grounds=tuple(data.get("grounds", ())),
         unknown=("recipient",) if moved else (),
     )
 

@@ -211,6 +211,21 @@ holds = _table(
     Column("lifted_at", Instant),
     Index(None, "debtor_id"),
 )
+overrides = _table(
+    "overrides",
+    Column("id", _ID, primary_key=True),
+    Column("creditor_id", _KEY, nullable=False),
+    Column("debtor_id", _ID, ForeignKey("debtors.id"), nullable=False),
+    Column("channel", String(64), nullable=False),
+    Column("ground", String(64), nullable=False),
+    Column("granted_by", String(64), nullable=False),
+    Column("reason", String(255), nullable=False),
+    Column("granted_at", Instant, nullable=False),
+    Column("until_at", Instant, nullable=False),
+    Column("withdrawn_at", Instant),
+    Column("attempt_id", _ID, ForeignKey("attempts.id")),
+    Index(None, "debtor_id"),
+)
 outreaches = _table(
     "outreaches",
     Column("id", _ID, primary_key=True),

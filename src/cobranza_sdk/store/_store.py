@@ -19,6 +19,7 @@ from cobranza_sdk.store._figures import Figures
 from cobranza_sdk.store._inbox import Inbox
 from cobranza_sdk.store._ledger import read_events
 from cobranza_sdk.store._migrate import migrate
+from cobranza_sdk.store._overrides import Overrides
 from cobranza_sdk.store._past import Past
 from cobranza_sdk.store._portfolio import Portfolio
 from cobranza_sdk.store._schema import rejected_records
@@ -36,6 +37,7 @@ class CreditorStore:
         consents: Consents by hand.
         contact_points: Contact points by hand.
         holds: Pauses.
+        overrides: What somebody answers for.
         resolutions: Outcomes by hand.
         figures: Counts for reports.
         past: What was decided before.
@@ -49,6 +51,7 @@ class CreditorStore:
         self.consents = Consents(scope)
         self.contact_points = ContactPoints(scope)
         self.holds = Holds(scope)
+        self.overrides = Overrides(scope)
         self.resolutions = Resolutions(scope)
         self.figures = Figures(scope)
         self.past = Past(scope)
