@@ -4,6 +4,8 @@ The laws of the house, one by one, over a real store and the real engine. Laws 2
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import threading
 from collections.abc import Callable, Sequence
@@ -14,6 +16,7 @@ from typing import Any
 
 import pytest
 
+import cobranza_sdk
 from cobranza_sdk import (
     Accepted,
     Address,
@@ -100,6 +103,24 @@ def test_law_1_a_claim_that_cannot_record_sends_nothing(
 
 
 @pytest.mark.parametrize("country", ["ZZ", "DE"])
+def test_law_1_there_is_one_gate() -> None:
+    """
+    Automatic, repeated, fallback and overridden messages leave by one line of code, which holds a claim in its hand.
+    """
+    source = Path(inspect.getfile(cobranza_sdk)).parent
+
+    callers = {
+        (path.stem, function.name)
+        for path in source.rglob("*.py")
+        for function in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for call in ast.walk(function)
+        if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] in ("send", "send_guarded")
+    }
+
+    assert callers == {("_guard", "send_guarded"), ("_dispatch", "_transmit")}
+
+
 def test_law_4_an_unknown_country_is_not_written_to(
     house: Cobranza, box: Any, debtor: Any, receivable: Any, country: str
 ) -> None:
