@@ -102,7 +102,7 @@ def _speaks_of(rule: Rule) -> str:
     What a rule is limited to, in words.
     """
     told = []
-    for name in ("families", "channels", "stages", "purposes", "collectors", "regions"):
+    for name in ("families", "channels", "stages", "purposes", "collectors", "countries", "regions"):
         chosen = getattr(rule, name)
         if chosen.names:
             names = ", ".join(sorted(each or "not known" for each in chosen.names))

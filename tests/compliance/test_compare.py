@@ -58,6 +58,24 @@ def test_every_change_is_told_by_field(two: tuple[str, str], capsys: pytest.Capt
     assert len(told) == 7
 
 
+def test_the_countries_of_a_platform_s_rule_are_told(
+    packs: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    Where a rule holds is part of what it says, in `diff` as in `show`.
+    """
+    head = 'scope = "platform"\nstatus = "draft"'
+    for name, countries in (("a", '["US", "CA"]'), ("b", '{ except = ["US"] }')):
+        rule = packs.rule("some.forbid", "forbid", countries=countries)
+        (tmp_path / f"{name}.toml").write_text(packs.text(rule, name="some", country="", head=head), "utf-8")
+
+    assert run(["packs", "diff", str(tmp_path / "a.toml"), str(tmp_path / "b.toml"), "--json"]) == 0
+
+    (told,) = json.loads(capsys.readouterr().out)["differences"]
+    assert (told["what"], told["field"]) == ("rule some.forbid", "countries")
+    assert (told["before"], told["after"]) == ("CA, US", "all but US")
+
+
 def test_a_pack_does_not_differ_from_itself(two: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     """
     Also by the name of an installed one.

@@ -14,6 +14,7 @@ import pytest
 
 from cobranza_sdk.compliance import Decider, PackError, parse_pack, read_cases
 from cobranza_sdk.compliance._pack import _COMMON, _OWN, KINDS
+from cobranza_sdk.compliance._slow import speaks_of
 from cobranza_sdk.model import CHANNEL_FAMILIES, PastContact, Verdict
 from cobranza_sdk.spec import CompliancePack
 
@@ -160,6 +161,12 @@ MISTAKES = [
         'confidence = "low"\nsector = "bank"',
         "rule xx.cap.sector",
         "found bank, expected one of any",
+    ),
+    (
+        'confidence = "low"',
+        'confidence = "low"\ncountries = ["XX"]',
+        "rule xx.cap.countries",
+        "found in a pack of law, expected none",
     ),
     ('confidence = "low"', 'confidence = "low"\nhours = {}', "rule xx.cap.hours", "unknown key, expected one of"),
     (
@@ -365,6 +372,62 @@ def test_a_rule_speaks_only_of_what_it_selects(
 
     assert (decision.verdict is Verdict.DENY) == judged
     assert bool(decision.basis) == judged
+
+
+PLATFORM = 'scope = "platform"\nstatus = "draft"'
+
+
+@pytest.mark.parametrize(
+    ("countries", "judged"),
+    [('["XX", "CA"]', True), ('["CA"]', False), ('{ except = ["CA"] }', True), ('{ except = ["XX"] }', False)],
+)
+def test_a_rule_of_a_platform_speaks_only_of_its_countries(packs: Any, countries: str, judged: bool) -> None:
+    """
+    A platform's pack lists no countries: what a vendor forbids in one place must not stop messages in another.
+    """
+    law = packs.pack(packs.rule("xx.forbid", "forbid", flags='["never"]'))
+    rule = packs.rule("some.forbid", "forbid", channels='["sms"]', countries=countries)
+    decider = Decider([law, packs.pack(rule, name="some", country="", head=PLATFORM)], platform=True)
+    contact = packs.contact("2026-05-12T10:00-05:00", channel="sms")
+
+    decision = decider.decide(contact)
+
+    assert (decision.verdict is Verdict.DENY) == judged
+    assert bool(decision.basis) == judged
+    assert speaks_of(decider.packs[0].rules[0], contact) == judged
+
+
+@pytest.mark.parametrize(
+    ("countries", "said"),
+    [
+        (
+            '["USA", "ca"]',
+            'found USA, ca, expected ISO 3166-1 codes of two capitals, for example countries = ["US", "CA"]',
+        ),
+        ('"US"', 'expected a list of names, or { except = ["…"] }, for example countries = ["US", "CA"]'),
+        ("[]", 'expected a list of names, or { except = ["…"] }, for example countries = ["US", "CA"]'),
+    ],
+)
+def test_a_mistake_in_a_rule_s_countries_shows_how_they_are_written(packs: Any, countries: str, said: str) -> None:
+    """
+    The key's path, what was found, and an example that fits a rule rather than the top of the file.
+    """
+    rule = packs.rule("some.forbid", "forbid", countries=countries)
+
+    with pytest.raises(PackError) as caught:
+        parse_pack("some", packs.text(rule, name="some", country="", head=PLATFORM), origin="some.toml")
+
+    assert caught.value.problems == (f"rule some.forbid.countries: {said}",)
+
+
+def test_a_rule_of_law_is_told_where_its_countries_stand(packs: Any) -> None:
+    """
+    Else half of a pack would be silent in a country that it lists, and permit.
+    """
+    rule = packs.rule("xx.forbid", "forbid", countries='["XX"]')
+
+    with pytest.raises(PackError, match=r"rule xx\.forbid\.countries: found in a pack of law, expected none"):
+        parse_pack("xx", packs.text(rule), origin="xx.toml")
 
 
 NOW = datetime.fromisoformat("2026-05-13T10:00:00-05:00")  # a Wednesday

@@ -10,7 +10,7 @@ from typing import Any
 
 from cobranza_sdk.compliance._pack import DAYS, EVERYTHING, CountryData, Pack, Period, Rule, Selection
 
-_SELECTING = ("families", "channels", "stages", "purposes", "collectors", "regions")
+_SELECTING = ("families", "channels", "stages", "purposes", "collectors", "countries", "regions")
 _DAY = 86_400
 
 

@@ -53,6 +53,7 @@ _COMMON = {
     "purposes",
     "collectors",
     "sector",
+    "countries",
     "regions",
     "flags",
     "unless_flags",
@@ -109,6 +110,7 @@ _EXAMPLES = {
     "purposes": 'purposes = ["offer"]',
     "collectors": 'collectors = ["agency"]',
     "sector": 'sector = "financial"',
+    "rule.countries": 'countries = ["US", "CA"]',
     "flags": 'flags = ["threat"]',
     "unless_flags": 'unless_flags = ["appointment"]',
     "holidays": 'holidays = "closed"',
@@ -195,6 +197,7 @@ class Rule:
     purposes: Selection = EVERYTHING
     collectors: Selection = EVERYTHING
     sector: str = "any"
+    countries: Selection = EVERYTHING
     regions: Selection = EVERYTHING
     flags: frozenset[str] = frozenset()
     unless_flags: frozenset[str] = frozenset()
@@ -319,7 +322,8 @@ class _Table:
 
     def wrong(self, key: str, text: str) -> None:
         shows = any(words in text for words in ("for example", "such as", "unknown key", "use kind"))
-        example = "" if shows or key not in _EXAMPLES else f", for example {_EXAMPLES[key]}"
+        example = _EXAMPLES.get(f"rule.{key}" if self.path.startswith("rule ") else key) or _EXAMPLES.get(key)
+        example = "" if shows or example is None else f", for example {example}"
         self.problems.append(f"{self.path}{'.' if self.path and key else ''}{key}: {text}{example}")
 
     def get(self, key: str, kind: type[T], expected: str, default: D) -> T | D:
@@ -429,7 +433,7 @@ def parse_pack(name: str, text: str, *, origin: str) -> Pack:
     entries = root.need("rule", list, "a list of rules: [[rule]]", [None])
     if not entries:
         root.wrong("rule", "found none, expected rules: a country without any would permit everything")
-    rules = _rules([entry for entry in entries if entry is not None], norms, problems)
+    rules = _rules([entry for entry in entries if entry is not None], norms, scope, problems)
     root.close({"format", "pack", "countries", "norms", "rule"})
     if problems:
         raise PackError(origin, problems)
@@ -574,7 +578,7 @@ def _norm(table: _Table) -> Norm:
     return norm
 
 
-def _rules(entries: list[Any], norms: Mapping[str, Norm], problems: list[str]) -> tuple[Rule, ...]:
+def _rules(entries: list[Any], norms: Mapping[str, Norm], scope: str, problems: list[str]) -> tuple[Rule, ...]:
     raw: dict[str, Mapping[str, Any]] = {}
     rules = []
     for index, entry in enumerate(entries):
@@ -597,11 +601,11 @@ def _rules(entries: list[Any], norms: Mapping[str, Norm], problems: list[str]) -
                 continue
             entry = {key: value for key, value in model.items() if key != "reading"} | dict(entry)  # noqa: PLW2901
         raw[rule_id] = entry
-        rules.append(_rule(_Table(entry, path, problems), norms))
+        rules.append(_rule(_Table(entry, path, problems), norms, scope))
     return tuple(rules)
 
 
-def _rule(table: _Table, norms: Mapping[str, Norm]) -> Rule:
+def _rule(table: _Table, norms: Mapping[str, Norm], scope: str) -> Rule:
     kind = table.choice("kind", KINDS, None)
     norm_key = table.need("norm", str, f"one of {', '.join(norms)}", "")
     norm = norms.get(norm_key)
@@ -626,6 +630,7 @@ def _rule(table: _Table, norms: Mapping[str, Norm]) -> Rule:
         purposes=table.selection("purposes", None),
         collectors=table.selection("collectors", COLLECTORS),
         sector=table.choice("sector", SECTORS[::-1], "any"),
+        countries=_rule_countries(table, scope),
         regions=table.selection("regions", None),
         flags=table.names("flags"),
         unless_flags=table.names("unless_flags"),
@@ -634,6 +639,27 @@ def _rule(table: _Table, norms: Mapping[str, Norm]) -> Rule:
         table.wrong("effective_to", f"found {rule.effective_to}, expected a day from {rule.effective_from} on")
     table.close(_COMMON | _OWN[kind])
     return _OWN_FIELDS[kind](table, rule)
+
+
+def _rule_countries(table: _Table, scope: str) -> Selection:
+    """
+    The countries that a rule of a platform speaks of. A law speaks of those that its pack lists.
+    """
+    if "countries" in table.data and scope == "law":
+        table.wrong(
+            "countries",
+            "found in a pack of law, expected none: its rules speak of every country under [countries]; what holds in "
+            "one of them only belongs in a pack of its own, for example [countries.US]",
+        )
+        return EVERYTHING
+    found = table.selection("countries", None)
+    strange = sorted(name for name in found.names if not _COUNTRY.fullmatch(name))
+    if strange:
+        table.wrong(
+            "countries",
+            f"found {', '.join(strange)}, expected ISO 3166-1 codes of two capitals",
+        )
+    return found
 
 
 def _window(table: _Table, rule: Rule) -> Rule:

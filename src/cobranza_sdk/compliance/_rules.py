@@ -54,6 +54,7 @@ def concerns(rule: Rule, contact: Contact) -> bool:
         and contact.purpose in rule.purposes
         and contact.collector in rule.collectors
         and rule.sector in ("any", contact.sector)
+        and contact.country in rule.countries
         and (contact.region or "") in rule.regions
         and rule.flags <= contact.flags
         and not rule.unless_flags & contact.flags

@@ -30,6 +30,7 @@ def speaks_of(rule: Rule, contact: Contact) -> bool:
         (contact.stage, rule.stages),
         (contact.purpose, rule.purposes),
         (contact.collector, rule.collectors),
+        (contact.country, rule.countries),
         (contact.region or "", rule.regions),
     )
     if any((value in selection.names) == selection.excluded for value, selection in pairs):
