@@ -51,6 +51,17 @@ def test_a_good_pack_passes_and_its_figures_are_counted(packs: Any) -> None:
     ]
 
 
+def test_a_platform_s_cases_hold_beside_the_packs_of_law(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    A platform's pack knows no country: its cases are judged with the packs of law as they are installed.
+    """
+    assert run(["packs", "check", "sms_policy", "--json"]) == 0
+
+    report = json.loads(capsys.readouterr().out)
+    assert report["problems"] == []
+    assert report["cases"] > report["rules"] > 0
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [
