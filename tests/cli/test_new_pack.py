@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from cobranza_sdk.cli import _root
 from cobranza_sdk.cli._root import run
 from cobranza_sdk.compliance import check_pack, parse_pack
 from cobranza_sdk.spec import CompliancePack
+
+TODAY = ("--at", "2026-11-21")
 
 
 @pytest.mark.parametrize("code", ["PY", "mx"])
@@ -18,7 +22,7 @@ def test_a_new_pack_is_a_draft_that_passes_its_check_at_once(code: str, tmp_path
     """
     In a country of one zone and in one of many: every rule is shown by a case, and nothing is left to fill.
     """
-    assert run(["new", "pack", code, "--dir", str(tmp_path)]) == 0
+    assert run(["new", "pack", code, "--dir", str(tmp_path), *TODAY]) == 0
     folder = tmp_path / code.lower()
     text = (folder / "pack.toml").read_text("utf-8")
 
@@ -37,10 +41,10 @@ def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[st
     """
     A pack that was begun is not lost.
     """
-    assert run(["new", "pack", "PY", "--dir", str(tmp_path)]) == 0
+    assert run(["new", "pack", "PY", "--dir", str(tmp_path), *TODAY]) == 0
     (tmp_path / "py" / "pack.toml").write_text("mine", "utf-8")
 
-    assert run(["new", "pack", "PY", "--dir", str(tmp_path)]) == 1
+    assert run(["new", "pack", "PY", "--dir", str(tmp_path), *TODAY]) == 1
     assert "already holds pack.toml" in capsys.readouterr().err
     assert (tmp_path / "py" / "pack.toml").read_text("utf-8") == "mine"
 
@@ -50,5 +54,42 @@ def test_a_country_that_is_none_is_refused(code: str, exit_code: int, tmp_path: 
     """
     No folder is written for it.
     """
-    assert run(["new", "pack", code, "--dir", str(tmp_path)]) == exit_code
+    assert run(["new", "pack", code, "--dir", str(tmp_path), *TODAY]) == exit_code
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_same_day_gives_the_same_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    What is written rests on the day that is given and on nothing else; another day gives other dates.
+    """
+    for name, day in (("one", "2027-03-01"), ("two", "2027-03-01"), ("later", "2028-03-01")):
+        assert run(["new", "pack", "PY", "--dir", str(tmp_path / name), "--at", day]) == 0
+    one, two, later = (
+        {path.name: path.read_text("utf-8") for path in sorted((tmp_path / name / "py").iterdir())}
+        for name in ("one", "two", "later")
+    )
+
+    assert one == two
+    assert parse_pack("x", one["pack.toml"], origin="x").updated_on.isoformat() == "2027-03-01"
+    assert "through = 2032" in one["pack.toml"]
+    assert ",PY,2027-0" in one["golden.csv"]
+    assert ",PY,2028-0" in later["golden.csv"]
+    assert run(["new", "pack", "PY", "--dir", str(tmp_path / "none"), "--at", "9999-01-01"]) == 2
+    assert "expected a day from 1990 to 2095" in capsys.readouterr().err
+
+
+def test_without_a_day_it_is_the_clocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Who names no day gets today, in UTC.
+    """
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]  # the one call that is made
+            assert tz is UTC
+            return datetime(2029, 5, 6, 23, tzinfo=UTC)
+
+    monkeypatch.setattr(_root, "datetime", Clock)
+
+    assert run(["new", "pack", "PY", "--dir", str(tmp_path)]) == 0
+    assert "updated_on = 2029-05-06" in (tmp_path / "py" / "pack.toml").read_text("utf-8")

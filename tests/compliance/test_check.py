@@ -19,6 +19,7 @@ from cobranza_sdk.compliance._slow import closed_windows
 HEAD = "case_id,country,at,channel,recipient,consent,reading,expect_verdict,expect_not_before,expect_rule,why"
 CLOSED = "early,XX,2026-08-05T06:59-05:00,call,debtor,yes,,defer,2026-08-05T07:00-05:00,xx.window,art. 1"
 OPEN = "open,XX,2026-08-05T07:00-05:00,call,debtor,yes,,allow,,,art. 1"
+TODAY = ("--at", "2026-08-05")
 HOURS = '{ mon-fri = "07:00-20:00" }'
 
 
@@ -266,22 +267,41 @@ def test_the_command_ends_with_0_1_and_2(packs: Any, tmp_path: Path, capsys: pyt
     wrong = tmp_path / "wrong.csv"
     wrong.write_text("\n".join([HEAD, CLOSED, OPEN.replace("allow", "deny")]), "utf-8")
 
-    assert run(["packs", "check", str(folder)]) == 0
+    assert run(["packs", "check", str(folder), *TODAY]) == 0
     assert "xx 1: ok: 1 rules, 1 golden cases" in capsys.readouterr().out
-    assert run(["packs", "check", str(folder / "pack.toml"), "--cases", str(wrong)]) == 1
+    assert run(["packs", "check", str(folder / "pack.toml"), "--cases", str(wrong), *TODAY]) == 1
     assert "cases: case open: verdict: found allow, expected deny (art. 1)\n" in capsys.readouterr().out
-    assert run(["packs", "check", str(tmp_path / "nowhere")]) == 2
+    assert run(["packs", "check", str(tmp_path / "nowhere"), *TODAY]) == 2
     assert "expected one of" in capsys.readouterr().err
-    assert run(["packs", "check", str(folder), "--json"]) == 0
+    assert run(["packs", "check", str(folder), "--json", *TODAY]) == 0
     document = json.loads(capsys.readouterr().out)
     assert (document["pack"], document["ok"], document["cases"], document["problems"]) == ("xx 1", True, 1, [])
+
+
+def test_the_day_that_is_given_is_the_one_that_is_checked(
+    packs: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    Which years are probed, and whether the calendar ends soon, is the same on every day that the check is run.
+    """
+    path = tmp_path / "xx.toml"
+    path.write_text(packs.text(window(packs)), "utf-8")
+    told = []
+    for day in ("2030-01-01", "2030-12-31", "2035-01-01"):
+        assert run(["packs", "check", str(path), "--at", day]) == 0
+        told.append(capsys.readouterr().out)
+
+    assert told[0] == told[1] != told[2]
+    assert ["the calendar ends with 2035" in text for text in told] == [False, False, True]
+    assert run(["packs", "check", str(path), "--at", "tomorrow"]) == 2
+    assert "expected a day from 1990 to 2095: 2026-01-31" in capsys.readouterr().err
 
 
 def test_an_installed_pack_is_checked_by_name_with_its_own_cases(capsys: pytest.CaptureFixture[str]) -> None:
     """
     What a plugin ships can be proven where it is installed.
     """
-    assert run(["packs", "check", "PE", "--json"]) == 0
+    assert run(["packs", "check", "PE", "--json", *TODAY]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["cases"] > 50
     assert document["ok"]

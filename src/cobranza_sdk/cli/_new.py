@@ -7,7 +7,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ import click
 from cobranza_sdk.cli._decide import Country
 from cobranza_sdk.cli._output import print_json
 from cobranza_sdk.cli._pack_files import CASES, PACK
-from cobranza_sdk.cli._root import Options, command
+from cobranza_sdk.cli._root import Options, command, today_option
 from cobranza_sdk.cli._workspace import scaffold, write_files
 from cobranza_sdk.model import CobranzaError
 
@@ -41,7 +41,8 @@ def new_command() -> None:
     default=Path(),
     help="Where the folder is written. [default: here]",
 )
-def _pack(options: Options, code: str, directory: Path) -> None:
+@today_option
+def _pack(options: Options, code: str, directory: Path, today: date) -> None:
     """
     Write a country pack for CODE (PY): pack.toml, golden.csv and review.md, ready for `cobranza packs check`.
 
@@ -52,11 +53,11 @@ def _pack(options: Options, code: str, directory: Path) -> None:
     if there:
         msg = f"{folder} already holds {', '.join(there)}: nothing was written"
         raise CobranzaError(msg, hint="choose another --dir")
-    words = _words(code, datetime.now(UTC).date())
+    words = _words(code, today)
     zones = [ZoneInfo(name) for name in _zones(code)]
     texts = {
         PACK: _filled(scaffold(f"pack/{PACK}"), words),
-        CASES: _golden(code, zones, _plain_week(code, zones, datetime.now(UTC).date())),
+        CASES: _golden(code, zones, _plain_week(code, zones, today)),
         _REVIEW: _filled(scaffold(f"pack/{_REVIEW}"), words),
     }
     written = write_files(folder, texts)

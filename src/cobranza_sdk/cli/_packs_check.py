@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import click
 
 from cobranza_sdk.cli._output import print_json, print_table, spinner
 from cobranza_sdk.cli._pack_files import find_pack, known_packs, read_text
-from cobranza_sdk.cli._root import EXIT_DOMAIN, EXIT_OK, Options, command
+from cobranza_sdk.cli._root import EXIT_DOMAIN, EXIT_OK, Options, command, today_option
 
 if TYPE_CHECKING:
     from cobranza_sdk.compliance import PackReport
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 @command("check")
 @click.argument("which")
 @click.option("--cases", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="A CSV of golden cases.")
-def check_command(options: Options, which: str, cases: Path | None) -> int:
+@today_option
+def check_command(options: Options, which: str, cases: Path | None, today: date) -> int:
     """
     Check a pack: a TOML file, a folder with pack.toml and golden.csv, or the name of a pack that judges.
 
@@ -33,7 +34,7 @@ def check_command(options: Options, which: str, cases: Path | None) -> int:
     pack = find_pack(options, which)
     golden = pack.cases if cases is None else read_text(cases)
     with spinner(options, "checking"):
-        report = check_pack(pack, cases=golden, year=datetime.now(UTC).year, beside=known_packs(options))
+        report = check_pack(pack, cases=golden, year=today.year, beside=known_packs(options))
     if options.as_json:
         print_json(report.to_dict())
     else:

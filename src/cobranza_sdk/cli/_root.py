@@ -8,7 +8,7 @@ import contextlib
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 EXIT_OK, EXIT_DOMAIN, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 DEFAULT_CONFIG = "cobranza.toml"
+_FIRST_YEAR, _LAST_YEAR = 1990, 2095
 
 #: Where each command lives, and what ``--help`` says of it before it is imported.
 _COMMANDS: dict[str, tuple[str, str]] = {
@@ -122,6 +123,37 @@ class Instant(click.ParamType[datetime]):
 
 
 at_option = click.option("--at", type=Instant(), help="Fix the clock. A fixed clock never sends live.")
+
+
+class Day(click.ParamType[date]):
+    """
+    An ISO 8601 date, of years for which calendars can be trusted and five years ahead too.
+    """
+
+    name = "DATE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """
+        Read it, or say what is expected.
+        """
+        if isinstance(value, date):
+            return value
+        try:
+            day = date.fromisoformat(value)
+        except ValueError:
+            day = None
+        if day is None or not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+            self.fail(f"found {value!r}, expected a day from {_FIRST_YEAR} to {_LAST_YEAR}: 2026-01-31", param, ctx)
+        return day
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+today_option = click.option(
+    "--at", "today", type=Day(), default=_today, help="The day that counts as today. [default: the clock's]"
+)
 
 
 class _Commands(click.Group):
