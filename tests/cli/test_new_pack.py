@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import runpy
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,7 +35,39 @@ def test_a_new_pack_is_a_draft_that_passes_its_check_at_once(code: str, tmp_path
     assert set(pack.countries) == {code.upper()}
     assert all(not each.unshown for each in report.coverage)
     assert not any("@" in path.read_text("utf-8").replace("call@", "") for path in folder.glob("*.[tm]*"))
-    assert (folder / "review.md").is_file()
+    names = {"pack.toml", "golden.csv", "review.md", f"test_{code.lower()}.py"}
+    assert {path.name for path in folder.iterdir()} == names
+
+
+def test_an_invented_country_has_the_clock_and_calendar_of_another(tmp_path: Path) -> None:
+    """
+    Whoever practises on XX writes no law of a real country, and its pack passes all the same.
+    """
+    assert run(["new", "pack", "XX", "--like", "cl", "--dir", str(tmp_path), *TODAY]) == 0
+    text = (tmp_path / "xx" / "pack.toml").read_text("utf-8")
+    report = check_pack(CompliancePack("x", text), cases=(tmp_path / "xx" / "golden.csv").read_text("utf-8"), year=2026)
+
+    (country,) = parse_pack("x", text, origin="x").countries.items()
+
+    assert (country[0], country[1].holidays.calendar) == ("XX", "CL")
+    assert "Pacific/Easter" in country[1].zones["*"]
+    assert report.problems == ()
+
+
+def test_the_tests_of_a_new_pack_pass_and_fail_with_it(tmp_path: Path) -> None:
+    """
+    What is written beside the pack runs the standard tests, of this pack and no other.
+    """
+    assert run(["new", "pack", "PY", "--dir", str(tmp_path), *TODAY]) == 0
+    folder = tmp_path / "py"
+    cls = runpy.run_path(str(folder / "test_py.py"))["TestPack"]
+    cls().test_every_rule_refuses_in_some_case()
+
+    (folder / "golden.csv").write_text((folder / "golden.csv").read_text("utf-8").replace("visit,", "call,"), "utf-8")
+
+    cls = runpy.run_path(str(folder / "test_py.py"))["TestPack"]
+    with pytest.raises(AssertionError, match=r"py\.forbid\.visits: no case shows it"):
+        cls().test_every_rule_refuses_in_some_case()
 
 
 def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

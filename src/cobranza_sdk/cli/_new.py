@@ -20,7 +20,7 @@ from cobranza_sdk.cli._root import Options, command, today_option
 from cobranza_sdk.cli._workspace import scaffold, write_files
 from cobranza_sdk.model import CobranzaError
 
-_REVIEW = "review.md"
+_REVIEW, _TESTS = "review.md", "test_pack.py"
 _DAY = timedelta(days=1)
 _YEARS = 5
 
@@ -41,24 +41,27 @@ def new_command() -> None:
     default=Path(),
     help="Where the folder is written. [default: here]",
 )
+@click.option("--like", type=Country(), help="Take zones and calendar of this country: CODE may then be invented.")
 @today_option
-def _pack(options: Options, code: str, directory: Path, today: date) -> None:
+def _pack(options: Options, code: str, directory: Path, like: str | None, today: date) -> None:
     """
-    Write a country pack for CODE (PY): pack.toml, golden.csv and review.md, ready for `cobranza packs check`.
+    Write a country pack for CODE (PY): pack.toml, golden.csv, review.md and tests, ready for `cobranza packs check`.
 
     A draft with strict values to be replaced by those of the law. No Python needed.
     """
-    folder = directory / code.lower()
-    there = [name for name in (PACK, CASES, _REVIEW) if (folder / name).exists()]
+    folder, tests = directory / code.lower(), f"test_{code.lower()}.py"
+    there = [name for name in (PACK, CASES, _REVIEW, tests) if (folder / name).exists()]
     if there:
         msg = f"{folder} already holds {', '.join(there)}: nothing was written"
         raise CobranzaError(msg, hint="choose another --dir")
-    words = _words(code, today)
-    zones = [ZoneInfo(name) for name in _zones(code)]
+    calendar = like or code
+    words = _words(code, calendar, today)
+    zones = [ZoneInfo(name) for name in _zones(calendar)]
     texts = {
         PACK: _filled(scaffold(f"pack/{PACK}"), words),
-        CASES: _golden(code, zones, _plain_week(code, zones, today)),
+        CASES: _golden(code, zones, _plain_week(calendar, zones, today)),
         _REVIEW: _filled(scaffold(f"pack/{_REVIEW}"), words),
+        tests: scaffold(f"pack/{_TESTS}"),
     }
     written = write_files(folder, texts)
     if options.as_json:
@@ -68,7 +71,7 @@ def _pack(options: Options, code: str, directory: Path, today: date) -> None:
     click.echo(f"next: put in the values of the law, then cobranza packs check {folder}")
 
 
-def _words(code: str, today: date) -> dict[str, str]:
+def _words(code: str, calendar: str, today: date) -> dict[str, str]:
     from babel import Locale
 
     names = {language: Locale(language).territories.get(code, code) for language in ("es", "pt", "en")}
@@ -77,7 +80,8 @@ def _words(code: str, today: date) -> dict[str, str]:
         "LOWER": code.lower(),
         "TODAY": today.isoformat(),
         "THROUGH": str(today.year + _YEARS),
-        "ZONES": ", ".join(f'"{name}"' for name in _zones(code)),
+        "ZONES": ", ".join(f'"{name}"' for name in _zones(calendar)),
+        "CALENDAR": calendar,
         "NAME": names["en"],
         **{language.upper(): name for language, name in names.items()},
     }
@@ -102,17 +106,17 @@ def _zones(code: str) -> list[str]:
     zones: Sequence[str] = get_global("territory_zones").get(code, ())
     if not zones or not hasattr(holidays, code):
         msg = f"no country {code} with time zones and a calendar of holidays is known"
-        raise CobranzaError(msg, hint="codes are those of ISO 3166-1: PY for Paraguay")
+        raise CobranzaError(msg, hint="codes are those of ISO 3166-1: PY for Paraguay; --like PY for an invented one")
     return sorted(zones)
 
 
-def _plain_week(code: str, zones: Sequence[ZoneInfo], today: date) -> date:
+def _plain_week(calendar: str, zones: Sequence[ZoneInfo], today: date) -> date:
     """
     The Monday of a week of work, soon, in which and around which no holiday falls and no clock changes.
     """
     import holidays
 
-    closed = holidays.country_holidays(code, years=range(today.year, today.year + 3))
+    closed = holidays.country_holidays(calendar, years=range(today.year, today.year + 3))
     monday = today - today.weekday() * _DAY
     for number in range(1, 104):
         first = monday + number * 7 * _DAY
