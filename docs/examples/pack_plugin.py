@@ -6,5 +6,6 @@ from cobranza_sdk import CompliancePack, hookimpl
 
 @hookimpl
 def cobranza_compliance_packs() -> Iterable[CompliancePack]:
-    text = (files(__package__ or "cobranza_py") / "py.toml").read_text("utf-8")
-    return [CompliancePack("py", text, origin="py.toml")]
+    folder = files(__package__ or "cobranza_py")
+    text, cases = ((folder / name).read_text("utf-8") for name in ("pack.toml", "golden.csv"))
+    return [CompliancePack("py", text, origin="py/pack.toml", cases=cases)]

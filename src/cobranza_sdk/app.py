@@ -66,6 +66,13 @@ T = TypeVar("T")
 Progress = Callable[[int], None]
 
 
+def pack_name(path: Path) -> str:
+    """
+    The name of a pack by its file: ``py`` for ``py.toml`` and for ``py/pack.toml``.
+    """
+    return path.resolve().parent.name if path.name == "pack.toml" else path.stem
+
+
 class InLoopError(CobranzaError):
     """
     A synchronous method was called where an event loop runs. The text names its twin.
@@ -357,7 +364,7 @@ class Cobranza:
         from cobranza_sdk.compliance import parse_pack
 
         text = self._read_file("packs", str(path.resolve()))
-        return CompliancePack(parse_pack(path.stem, text, origin=str(path)).name, text, origin=str(path))
+        return CompliancePack(parse_pack(pack_name(path), text, origin=str(path)).name, text, origin=str(path))
 
     def _retried_cases(self, other: Decider, path: Path, since: datetime | None) -> Iterator[Retried]:
         from cobranza_sdk.compliance import CasesError, read_cases
@@ -418,7 +425,7 @@ class Cobranza:
 
     def _pack_files(self) -> list[CompliancePack]:
         return [
-            CompliancePack(Path(name).stem, self._read_file("compliance.packs", name), origin=name)
+            CompliancePack(pack_name(self.settings.base / name), self._read_file("compliance.packs", name), origin=name)
             for name in self.settings.compliance.packs
         ]
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 from datetime import UTC, datetime
 from pathlib import Path
@@ -126,3 +127,24 @@ def test_without_a_day_it_is_the_clocks(tmp_path: Path, monkeypatch: pytest.Monk
 
     assert run(["new", "pack", "PY", "--dir", str(tmp_path)]) == 0
     assert "updated_on = 2029-05-06" in (tmp_path / "py" / "pack.toml").read_text("utf-8")
+
+
+def test_a_new_pack_takes_the_place_of_the_installed_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    A file called pack.toml is known by its folder, so who writes a better pack need not remove the other.
+    """
+    assert run(["new", "pack", "PY", "--dir", str(tmp_path), *TODAY]) == 0
+    (tmp_path / "cobranza.toml").write_text('[compliance]\npacks = ["py/pack.toml"]', "utf-8")
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+
+    assert run(["packs", "show", "PY", "--json"]) == 0
+    (shown,) = json.loads(capsys.readouterr().out)
+
+    assert (shown["name"], shown["version"], shown["rules"][0]["citation"]) == (
+        "py",
+        "0.1",
+        "Replace: name and number of the law (PY), replace: art. 1",
+    )

@@ -2,8 +2,10 @@
 Reads the documentation and does what it says: blocks in order, in a temporary directory, with the real commands.
 
 On a page, the text before a block that ends in a name in backquotes and a colon (``Save this as `py.toml`:``) names the
-file it is saved to. A block of ``sh`` is run; ``cobranza serve`` and ``cobranza sandbox`` go on in the background. A
-block of ``text`` after it is what it prints: ``…`` stands for any characters, alone on a line for any lines.
+file it is saved to; a block of ``diff`` there changes that file. A block of ``sh`` is run; ``cobranza serve`` and
+``cobranza sandbox`` go on in the background. A block of ``text`` after it is what it prints: ``…`` stands for any
+characters, alone on a line for any lines. Where it begins with ``error:`` or a problem that a check tells, the command
+has to fail.
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ PAGES = [ROOT / "README.md", ROOT / "README.es.md", *sorted((ROOT / "docs").glob
 PORTS = ("8080", "8801", "8802", "8803")
 _FENCE = re.compile(r"^(?P<fence>```+)(?P<lang>[\w{}-]*)[^\n]*\n(?P<text>.*?)^(?P=fence)$", re.MULTILINE | re.DOTALL)
 _SAVED_AS = re.compile(r"`([\w./-]+)`:\s*\Z")
+#: A problem that ``cobranza packs check`` tells: the part and what is wrong.
+_PROBLEM = re.compile(r"(schema|cases|edges|waits|windows|coverage): ")
 _DEADLINE_S = 60
 
 
@@ -88,6 +92,7 @@ class Shell:
         Do what the blocks say, and compare what is printed.
         """
         for block, after in zip(blocks, [*blocks[1:], None], strict=True):
+            assert block.saved_as or block.lang != "diff", f"{block.where}: which file is changed?"
             shows = after is not None and after.lang == "text" and after.saved_as is None
             expected = self.here(after.text) if after is not None and shows else None
             if block.lang == "sh":
@@ -95,7 +100,7 @@ class Shell:
             elif block.saved_as is not None:
                 path = self.cwd / block.saved_as
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(self.here(block.text), "utf-8")
+                path.write_text(changed(path, block) if block.lang == "diff" else self.here(block.text), "utf-8")
 
     def run(self, block: Block, expected: str | None) -> None:
         """
@@ -115,7 +120,7 @@ class Shell:
                 self.leave_running(words, expected, block.where)
                 return
             else:
-                printed.append(self.call(line, block.where, refused=(expected or "").startswith("error:")))
+                printed.append(self.call(line, block.where, expected or ""))
                 self.move_ports(words)
         if expected is None:
             return
@@ -125,14 +130,16 @@ class Shell:
             printed = [self.call(line, block.where) for line in block.text.splitlines()]
         assert matches(expected, "".join(printed)), f"{block.where}: expected\n{expected}\nfound\n{''.join(printed)}"
 
-    def call(self, line: str, where: str, *, refused: bool = False) -> str:
+    def call(self, line: str, where: str, expected: str = "") -> str:
         """
-        Run one command to its end; returns what it printed, on standard error if it is to be *refused*.
+        Run one command to its end; returns what it printed, on standard error if an error is *expected*.
         """
+        refused = expected.startswith("error:")
+        fails = refused or _PROBLEM.match(expected) is not None
         words = shlex.split(self.here(line), comments=True)
         if self.ran_once and words[0] == "cobranza":
             code, output, errors = self.call_here(words[1:])
-            assert (code == 0) is not refused, f"{where}: {line} ended with {code}: {errors}"
+            assert (code == 0) is not fails, f"{where}: {line} ended with {code}: {errors}"
             return errors if refused else output
         self.ran_once = self.ran_once or words[0] == "cobranza"
         done = subprocess.run(  # noqa: S602  # the pages are ours
@@ -145,7 +152,7 @@ class Shell:
             timeout=_DEADLINE_S,
             check=False,
         )
-        assert (done.returncode == 0) is not refused, f"{where}: {line} ended with {done.returncode}: {done.stderr}"
+        assert (done.returncode == 0) is not fails, f"{where}: {line} ended with {done.returncode}: {done.stderr}"
         return done.stderr if refused else done.stdout
 
     def call_here(self, arguments: list[str]) -> tuple[int, str, str]:
@@ -193,6 +200,16 @@ class Shell:
             process.terminate()
         for process in self.background:
             process.communicate(timeout=_DEADLINE_S)
+
+
+def changed(path: Path, block: Block) -> str:
+    """
+    The text of a file after a block of ``diff``, whose old lines must stand there once.
+    """
+    text, lines = path.read_text("utf-8"), block.text.splitlines(keepends=True)
+    old, new = ("".join(line[1:] or "\n" for line in lines if line[:1] != sign) for sign in "+-")
+    assert text.count(old) == 1, f"{block.where}: stands {text.count(old)} times in {path.name}:\n{old}"
+    return text.replace(old, new)
 
 
 def environment() -> dict[str, str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib.util
 import runpy
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -93,16 +94,13 @@ def test_the_mounted_application_takes_webhooks(project: Callable[[str], Path]) 
 
 
 def test_a_package_with_the_example_brings_its_pack(
-    tmp_path: Path, root: Path, read: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, root: Path, shell: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    The module of the guide, in a package beside its pack, answers the hook.
+    The module of the guide, in a package beside the two files of its pack, answers the hook.
     """
-    package = tmp_path / "cobranza_py"
-    package.mkdir()
-    page = read("docs/how-to/add-a-country-pack.md")
-    pack = next(block.text for block in page if block.saved_as == "py.toml")
-    (package / "py.toml").write_text(pack, "utf-8")
+    shell.call("cobranza new pack PY --at 2026-11-21", "here")
+    package = shutil.copytree(shell.cwd / "py", tmp_path / "cobranza_py")
     (package / "__init__.py").write_text((root / "docs/examples/pack_plugin.py").read_text("utf-8"), "utf-8")
     spec = importlib.util.spec_from_file_location("cobranza_py", package / "__init__.py")
     assert spec is not None
@@ -115,4 +113,5 @@ def test_a_package_with_the_example_brings_its_pack(
 
     assert isinstance(found, CompliancePack)
     assert found.name == "py"
-    assert found.text == pack
+    assert found.text == (package / "pack.toml").read_text("utf-8")
+    assert found.cases == (package / "golden.csv").read_text("utf-8")

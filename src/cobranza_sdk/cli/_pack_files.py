@@ -46,14 +46,15 @@ def find_pack(options: Options, which: str) -> CompliancePack:
     Raises:
         UsageError: There is none of that name.
     """
+    from cobranza_sdk.app import pack_name
+
     path = Path(which)
     if path.is_dir():
         path = path / PACK
     if path.is_file():
         beside = path.parent / CASES
-        name = path.parent.resolve().name if path.name == PACK else path.stem
         cases = read_text(beside) if path.name == PACK and beside.is_file() else None
-        return CompliancePack(name, read_text(path), origin=str(path), cases=cases)
+        return CompliancePack(pack_name(path), read_text(path), origin=str(path), cases=cases)
     packs = {pack.name: pack for pack in known_packs(options)}
     if which.lower() not in packs:
         msg = f"{which} is no TOML file, no folder with {PACK} and no pack, expected one of {', '.join(sorted(packs))}"
