@@ -49,14 +49,11 @@ def test_no_pack_passes_for_reviewed(pack: Pack) -> None:
 
 
 @pytest.mark.parametrize("pack", PACKS, ids=lambda pack: pack.name)
-def test_every_rule_cites_a_law_that_was_read(pack: Pack) -> None:
+def test_every_law_was_read_before_its_rules_were_written(pack: Pack) -> None:
     """
-    Law 6: each rule names norm, article, source and how sure we are.
+    Law 6: nobody cites what he has not read; and a rule's id says whose law it is.
     """
-    for rule in pack.rules:
-        assert rule.id.startswith(f"{pack.name}.")
-        assert rule.source
-        assert rule.confidence in ("high", "medium", "low")
+    assert all(rule.id.startswith(f"{pack.name}.") for rule in pack.rules)
     assert all(norm.read_on <= pack.updated_on for norm in pack.norms.values())
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from attrs import frozen
@@ -16,7 +15,7 @@ from attrs import frozen
 from cobranza_sdk.compliance._cases import Case, read_cases
 from cobranza_sdk.compliance._decide import READINGS, Decider
 from cobranza_sdk.compliance._errors import CasesError, PackError
-from cobranza_sdk.compliance._matrix import Answers, cells_of, impossible_windows, mismatches_of
+from cobranza_sdk.compliance._matrix import Answers, Mismatch, cells_of, impossible_windows, mismatches_of, wrong_wait
 from cobranza_sdk.compliance._pack import Pack, parse_pack
 from cobranza_sdk.model import Decision, Verdict
 from cobranza_sdk.spec import CompliancePack
@@ -33,7 +32,7 @@ class Problem:
     Something that is wrong with a pack.
 
     Attributes:
-        part: ``schema``, ``cases``, ``edges``, ``windows`` or ``coverage``.
+        part: ``schema``, ``cases``, ``edges``, ``waits``, ``windows`` or ``coverage``.
         text: One sentence with its place.
     """
 
@@ -125,6 +124,13 @@ class Golden:
     case: Case
     row: Mapping[str, str]
     decision: Decision
+
+    @property
+    def reading(self) -> str:
+        """
+        The reading that it was judged by.
+        """
+        return (self.row.get("reading") or "").strip() or READINGS[0]
 
     @property
     def rules(self) -> tuple[str, ...]:
@@ -240,10 +246,15 @@ def check_pack(
         return PackReport(pack=source.origin, problems=tuple(Problem(part="schema", text=t) for t in error.problems))
     problems = [Problem(part="windows", text=text) for text in impossible_windows(pack)]
     instants, wrong = _probe(pack, deciders, (year, year + 1))
-    problems += [Problem(part="edges", text=text) for text in wrong]
+    problems += _told(wrong)
     golden, unread = _golden(cases, deciders)
     problems += unread
     problems += [Problem(part="cases", text=each.mismatch) for each in golden if each.mismatch]
+    problems += [
+        Problem(part="waits", text=f"case {each.case.case_id}: {text}")
+        for each in golden
+        if (text := wrong_wait(deciders[each.reading], each.case.contact, each.decision))
+    ]
     coverage = tuple(_coverage(pack, golden))
     if cases is not None and not unread:
         problems += [
@@ -263,20 +274,29 @@ def check_pack(
     )
 
 
-def _probe(pack: Pack, deciders: Mapping[str, Decider], years: Sequence[int]) -> tuple[int, list[str]]:
+def _probe(pack: Pack, deciders: Mapping[str, Decider], years: Sequence[int]) -> tuple[int, list[Mismatch]]:
     """
-    How many instants were probed, and what was wrong at them, shortened.
+    How many instants were probed, and what was wrong at them.
     """
     instants = 0
-    wrong: list[str] = []
+    wrong: list[Mismatch] = []
     known: Answers = {}
     for cell in cells_of(pack):
         for found in mismatches_of(pack, cell, deciders[cell.reading], years, known):
             instants += 1
-            if found is not None:
-                wrong.append(found)
-    more = len(wrong) - _TOLD
-    return instants, [*islice(wrong, _TOLD), *([f"and {more} more"] if more > 0 else [])]
+            wrong += found
+    return instants, wrong
+
+
+def _told(wrong: Sequence[Mismatch]) -> Iterator[Problem]:
+    """
+    The first of each part, and how many more there are.
+    """
+    for part in dict.fromkeys(each.part for each in wrong):
+        texts = [each.text for each in wrong if each.part == part]
+        more = len(texts) - _TOLD
+        for text in [*texts[:_TOLD], *([f"and {more} more"] if more > 0 else [])]:
+            yield Problem(part=part, text=text)
 
 
 def _golden(cases: str | None, deciders: Mapping[str, Decider]) -> tuple[list[Golden], list[Problem]]:

@@ -1,5 +1,6 @@
 """
-Proves the windows of a pack at their edges: what the decider says of each is held against the slow reading.
+Proves the windows of a pack at their edges: what the decider says of each is held against the slow reading, and the
+next permitted minute that it tells against what it says of that minute and the one before.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from attrs import evolve, frozen
 from cobranza_sdk.compliance._decide import READINGS, Decider
 from cobranza_sdk.compliance._pack import DAY_MINUTES, DAYS, EVERYTHING, CountryData, Pack, Rule, Selection
 from cobranza_sdk.compliance._slow import changes_clock, closed_windows, holidays_in, next_open, speaks_of
-from cobranza_sdk.model import CHANNEL_FAMILIES, COLLECTORS, FAMILIES, SECTORS, STAGES, Contact, Verdict
+from cobranza_sdk.model import CHANNEL_FAMILIES, COLLECTORS, FAMILIES, SECTORS, STAGES, Contact, Decision, Verdict
 
 _DAY = timedelta(days=1)
+_MINUTE = timedelta(minutes=1)
+_PERMITTED = (Verdict.ALLOW, Verdict.AMEND)
 #: Stands for any name that no rule knows.
 _OTHER = "other"
 _NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -158,11 +161,25 @@ def _around(day: date) -> tuple[date, ...]:
 # -- the proof -----------------------------------------------------------------------------------------------------
 
 
+@frozen
+class Mismatch:
+    """
+    What is wrong at one instant.
+
+    Attributes:
+        part: ``edges`` where the slow reading differs, ``waits`` where the decider contradicts itself.
+        text: One sentence with its place.
+    """
+
+    part: str
+    text: str
+
+
 def mismatches_of(
     pack: Pack, cell: Cell, decider: Decider, years: Sequence[int], known: Answers
-) -> Iterator[str | None]:
+) -> Iterator[list[Mismatch]]:
     """
-    For every instant None, or how the decider and the slow reading differ.
+    For every instant, how the decider and the slow reading differ, and how a wait is too short or too long.
 
     Args:
         pack: What is checked.
@@ -173,6 +190,7 @@ def mismatches_of(
     """
     rules = [rule for rule in windows_of(pack, cell.reading) if speaks_of(rule, cell.contact)]
     ids = frozenset(rule.id for rule in pack.rules if rule.kind == "window")
+    waited: set[datetime] = set()
     for at in instants_of(cell, years):
         contact = evolve(cell.contact, at=at)
         decision = decider.decide(contact)
@@ -184,7 +202,28 @@ def mismatches_of(
             found = f"found closed: {_listed(told)}, expected {_listed(wanted)}"
         elif waits and decision.not_before != opens:
             found = f"found not_before {_iso(decision.not_before)}, expected {_iso(opens)}"
-        yield found and f"{cell.rule.id}: {at.astimezone(cell.zones[0]).isoformat()} ({cell.words}): {found}"
+        wrong = [] if found is None else [("edges", found)]
+        if decision.not_before is not None and decision.not_before not in waited:
+            waited.add(decision.not_before)
+            wrong += [("waits", text) for text in [wrong_wait(decider, contact, decision)] if text]
+        place = f"{cell.rule.id}: {at.astimezone(cell.zones[0]).isoformat()} ({cell.words})"
+        yield [Mismatch(part, f"{place}: {text}") for part, text in wrong]
+
+
+def wrong_wait(decider: Decider, contact: Contact, decision: Decision) -> str | None:
+    """
+    How the next permitted minute of a deferral is not permitted, or not the first; None when it is right.
+    """
+    if decision.not_before is None:
+        return None
+    then = decider.decide(evolve(contact, at=decision.not_before)).verdict
+    if then not in _PERMITTED:
+        return f"not_before {_iso(decision.not_before)}: found {then} there, expected allow or amend"
+    before = max(decision.not_before - _MINUTE, contact.at)
+    then = decider.decide(evolve(contact, at=before)).verdict
+    if then in _PERMITTED:
+        return f"not_before {_iso(decision.not_before)}: found {then} a minute before, expected a refusal"
+    return None
 
 
 def _read(
