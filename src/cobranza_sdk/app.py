@@ -394,7 +394,9 @@ class Cobranza:
             yield from bench.retry(self.tenant.creditor(key).past.decisions(since=since))
 
     def _accepted_risks(self) -> frozenset[str]:
-        return frozenset(f"accepted_risk.{risk}" for risk in self.settings.compliance.accept_risk)
+        from cobranza_sdk.compliance import ACCEPTED_RISK
+
+        return frozenset(f"{ACCEPTED_RISK}{risk}" for risk in self.settings.compliance.accept_risk)
 
     def _decider(self, *, platform: bool, policies: bool) -> Decider:
         from cobranza_sdk.compliance import Decider
@@ -598,9 +600,7 @@ class Cobranza:
         """
         Hold ``accept_risk`` against what the packs know: a slip would take no risk, and nobody would notice.
         """
-        prefix = "accepted_risk."
-        flags = {flag for pack in rules.packs for rule in pack.rules for flag in rule.unless_flags}
-        known = sorted(flag.removeprefix(prefix) for flag in flags if flag.startswith(prefix))
+        known = sorted(_risks_of(rules))
         problems = [
             f"compliance.accept_risk: found {risk}, expected one of {', '.join(known) or 'none: no pack names a risk'}"
             for risk in self.settings.compliance.accept_risk
@@ -741,10 +741,14 @@ class Cobranza:
 
     def _make_ready(self) -> None:
         """
-        Hear what people and vendors told, and free the persons whom a lost worker of any creditor holds.
+        Put on record which risks are taken, hear what people and vendors told, and free the persons whom a lost worker
+        of any creditor holds.
         """
         from cobranza_sdk.engine import LOST_AFTER
 
+        place = self.place
+        known = _risks_of(place.rules)
+        place.tenant.risks.record({risk: known[risk] for risk in place.accepted_risks})
         self.inbox.process_all()
         for desk in self.place.desks.values():
             desk.store.attempts.recover(LOST_AFTER)
@@ -937,6 +941,20 @@ class Cobranza:
         finally:
             if "accounts" in self.__dict__:
                 await self._close_providers()
+
+
+def _risks_of(rules: Decider) -> dict[str, list[str]]:
+    """
+    The risks that can be accepted, each with the packs whose rules it sets aside, by name and version.
+    """
+    from cobranza_sdk.compliance import ACCEPTED_RISK
+
+    found: dict[str, list[str]] = {}
+    for pack in rules.packs:
+        flags = {flag for rule in pack.rules for flag in rule.unless_flags}
+        for flag in sorted(flag for flag in flags if flag.startswith(ACCEPTED_RISK)):
+            found.setdefault(flag.removeprefix(ACCEPTED_RISK), []).append(pack.label)
+    return found
 
 
 class _PortfolioHandle:

@@ -430,6 +430,44 @@ def test_a_rule_of_law_is_told_where_its_countries_stand(packs: Any) -> None:
         parse_pack("xx", packs.text(rule), origin="xx.toml")
 
 
+@pytest.mark.parametrize(
+    ("flags", "at", "aside"),
+    [
+        (["accepted_risk.some.risk"], "2026-05-12", ["some 1: some.forbid"]),
+        (["accepted_risk.some.risk", "other"], "2026-05-12", ["some 1: some.forbid"]),
+        (["accepted_risk.some.risk"], "2026-03-31", []),  # not in force yet
+        (["accepted_risk.some.risk"], "2026-08-01", []),  # not in force any more
+        (["accepted_risk.other"], "2026-05-12", []),
+        (["excused"], "2026-05-12", []),
+        (["accepted_risk.some.risk", "excused"], "2026-05-12", []),
+        ([], "2026-05-12", []),
+    ],
+    ids=str,
+)
+def test_a_decision_tells_which_rules_an_accepted_risk_sets_aside(
+    packs: Any, flags: list[str], at: str, aside: list[str]
+) -> None:
+    """
+    Only what would have judged but for the risk: in force that day, of such a contact, not silent for another reason.
+    """
+    law = packs.pack(packs.rule("xx.forbid", "forbid", flags='["never"]'))
+    rules = [
+        packs.rule(
+            "some.forbid", "forbid", channels='["sms"]', unless_flags='["accepted_risk.some.risk", "excused"]',
+            effective_from="2026-04-01", effective_to="2026-07-31",
+        ),
+        packs.rule("some.call", "forbid", channels='["call"]', unless_flags='["accepted_risk.some.risk"]'),
+        packs.rule("some.more", "forbid", channels='["email"]', flags='["accepted_risk.some.risk"]'),
+    ]  # fmt: skip
+    decider = Decider([law, packs.pack(*rules, name="some", country="", head=PLATFORM)], platform=True)
+
+    decision = decider.decide(packs.contact(f"{at}T10:00-05:00", channel="sms", flags=flags))
+
+    assert list(decision.set_aside) == decision.to_dict()["set_aside"] == aside
+    assert all((rule in decision.explain(language)) for rule in aside for language in ("es", "pt", "en"))
+    assert not set(decision.set_aside) & set(decision.basis)
+
+
 NOW = datetime.fromisoformat("2026-05-13T10:00:00-05:00")  # a Wednesday
 
 

@@ -52,6 +52,7 @@ class Two:
         world.acme.consents.withdraw("D-2", "email", source="call")
         self.hold = world.acme.holds.place("D-2", "dispute", by="ana")
         self.override = granted(world.acme)
+        world.tenant.risks.record({"some.risk": ["some 1"]})
         self.entry = world.store_event(world.event(EventKind.READ, provider_message_id="M-1"))
         rejected = [RejectedRecord(source="a.csv", line=3, column="x", reason="bad", key="F-D-1")]
         _, run = world.acme.portfolio.begin_sync("main")
@@ -145,6 +146,8 @@ TENANT: dict[str, Try] = {
     "switch.stop": lambda two: two.tenant.switch.stop("x", by="x"),
     "switch.resume": lambda two: two.tenant.switch.resume(by="x"),
     "switch.reason": lambda two: two.tenant.switch.reason(),
+    "risks.accepted": lambda two: two.tenant.risks.accepted(),
+    "risks.record": lambda two: two.tenant.risks.record({"other.risk": []}),
 }
 
 

@@ -18,7 +18,7 @@ from cobranza_sdk.compliance._errors import PackError
 from cobranza_sdk.compliance._line import Line, Piece, Window
 from cobranza_sdk.compliance._overlay import Overlay, overlaid
 from cobranza_sdk.compliance._pack import CountryData, HolidayData, Pack, Rule, parse_pack
-from cobranza_sdk.compliance._rules import CONVERSATION, KINDS, Past, answered, concerns, pasts_of
+from cobranza_sdk.compliance._rules import CONVERSATION, KINDS, Past, answered, concerns, pasts_of, without_risks
 from cobranza_sdk.model import REPLY, Contact, Decision, Finding, InvalidValueError, Verdict
 from cobranza_sdk.spec import CompliancePack, CompliancePolicy
 
@@ -31,6 +31,8 @@ _CACHE = 4096
 
 #: Calls a policy under guard; the embedding room adds the deadline.
 PolicyCaller = Callable[[CompliancePolicy, Contact], Sequence[Finding]]
+#: A rule with its pack, and from when until when it holds, in epoch seconds.
+_Dated = tuple[Rule, Pack, int, int]
 
 _HOUSE_WORDS: dict[str, tuple[str, dict[str, str]]] = {
     "sdk.country_unknown": (
@@ -152,6 +154,7 @@ class _Era:
         obligations: What it obliges to.
         pasts: Rules that ask for what went before.
         basis: What judges.
+        set_aside: What would judge, were its risk not accepted.
         ends: Epoch second at which the next era begins.
     """
 
@@ -159,6 +162,7 @@ class _Era:
     obligations: tuple[str, ...]
     pasts: tuple[Past, ...]
     basis: tuple[str, ...]
+    set_aside: tuple[str, ...]
     ends: int
 
     def judged(self, contact: Contact, now: int) -> tuple[list[Finding], int]:
@@ -343,7 +347,7 @@ class Decider:
             not_before = self._when(plan, era, piece, contact, wait) or self._searched(plan, contact, _latest(findings))
             if not_before is None:
                 refused = (*findings, house_finding("sdk.no_permitted_minute"))
-                return _denied(contact, refused, basis=era.basis, drafts=plan.drafts)
+                return _denied(contact, refused, basis=era.basis, drafts=plan.drafts, set_aside=era.set_aside)
         return Decision(
             verdict=verdict,
             at=contact.at,
@@ -353,6 +357,7 @@ class Decider:
             obligations=era.obligations,
             basis=era.basis,
             drafts=plan.drafts,
+            set_aside=era.set_aside,
         )
 
     @staticmethod
@@ -382,7 +387,7 @@ class Decider:
             not_before = self._searched(plan, contact, _latest(ordered))
             if not_before is None:
                 refused = _ordered([*ordered, house_finding("sdk.no_permitted_minute")])
-                return _denied(contact, refused, basis=basis, drafts=plan.drafts)
+                return _denied(contact, refused, basis=basis, drafts=plan.drafts, set_aside=era.set_aside)
         elif verdict is not Verdict.DENY:
             piece = plan.line.at(now) if plan.line is not None else _OPEN
             not_after = _earlier(piece.not_after, close, plan.zones[0])
@@ -395,6 +400,7 @@ class Decider:
             obligations=_obligations(ordered),
             basis=basis,
             drafts=plan.drafts,
+            set_aside=era.set_aside,
         )
 
     def _searched(self, plan: _Plan, contact: Contact, now: int | None) -> datetime | None:
@@ -463,7 +469,8 @@ class Decider:
         if not zones or len(zones) < len(names):
             return _Plan(refusal=house_finding("sdk.zone_unknown", zones=", ".join(names)))
         rules = [(rule, pack, *_in_force(rule, zones)) for rule, pack in law.rules if concerns(rule, contact)]
-        starts = sorted({_NEVER, *(begins for _, _, begins, _ in rules), *(ends for _, _, _, ends in rules)})
+        aside = [(rule, pack, *_in_force(rule, zones)) for rule, pack in _set_aside(law, contact)]
+        starts = sorted({_NEVER, *(edge for _, _, *edges in (*rules, *aside) for edge in edges)})
         windows = [
             Window(
                 rule=rule, pack=pack.label, holidays=self._closed(rule, pack, contact, law), begins=begins, ends=ends
@@ -475,7 +482,7 @@ class Decider:
             zones=zones,
             starts=tuple(starts),
             eras=tuple(
-                _era(contact, [each for each in rules if each[2] <= begins < each[3]], zones, ends)
+                _era(contact, _holding(rules, begins), _holding(aside, begins), zones, ends)
                 for begins, ends in pairwise([*starts, _FOR_EVER])
             ),
             line=self._line(windows, zones),
@@ -578,7 +585,26 @@ def _in_force(rule: Rule, zones: Sequence[ZoneInfo]) -> tuple[int, int]:
     return begins, max(day_start(rule.effective_to + timedelta(days=1), tz) for tz in zones)
 
 
-def _era(contact: Contact, rules: Sequence[tuple[Rule, Pack, int, int]], zones: Sequence[ZoneInfo], ends: int) -> _Era:
+def _set_aside(law: _Law, contact: Contact) -> list[tuple[Rule, Pack]]:
+    """
+    The rules that would speak of such a contact, were no risk accepted.
+    """
+    bare = without_risks(contact)
+    if bare is None:
+        return []
+    return [(rule, pack) for rule, pack in law.rules if concerns(rule, bare) and not concerns(rule, contact)]
+
+
+def _holding(rules: Iterable[_Dated], epoch: int) -> list[_Dated]:
+    """
+    Those that hold at an instant.
+    """
+    return [each for each in rules if each[2] <= epoch < each[3]]
+
+
+def _era(
+    contact: Contact, rules: Sequence[_Dated], aside: Sequence[_Dated], zones: Sequence[ZoneInfo], ends: int
+) -> _Era:
     told = [KINDS[rule.kind](rule, pack.label)(contact) for rule, pack, _, _ in rules if rule.kind in KINDS]
     findings = [finding for finding in told if finding is not None]
     if contact.consent == "opted_out":
@@ -588,9 +614,14 @@ def _era(contact: Contact, rules: Sequence[tuple[Rule, Pack, int, int]], zones: 
         findings=tuple(findings),
         obligations=_obligations(findings),
         pasts=pasts_of([(rule, pack.label) for rule, pack, _, _ in rules], zones),
-        basis=tuple(f"{pack.label}: {rule.id}" for rule, pack, _, _ in rules),
+        basis=_named(rules),
+        set_aside=_named(aside),
         ends=ends,
     )
+
+
+def _named(rules: Iterable[_Dated]) -> tuple[str, ...]:
+    return tuple(f"{pack.label}: {rule.id}" for rule, pack, _, _ in rules)
 
 
 def _ordered(findings: Sequence[Finding]) -> list[Finding]:
@@ -614,7 +645,12 @@ def _earlier(first: datetime | None, second: datetime | None, tz: ZoneInfo) -> d
 
 
 def _denied(
-    contact: Contact, findings: Sequence[Finding], *, basis: tuple[str, ...] = (), drafts: tuple[str, ...] = ()
+    contact: Contact,
+    findings: Sequence[Finding],
+    *,
+    basis: tuple[str, ...] = (),
+    drafts: tuple[str, ...] = (),
+    set_aside: tuple[str, ...] = (),
 ) -> Decision:
     """
     A refusal.
@@ -626,4 +662,5 @@ def _denied(
         obligations=_obligations(findings),
         basis=basis,
         drafts=drafts,
+        set_aside=set_aside,
     )

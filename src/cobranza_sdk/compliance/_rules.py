@@ -13,6 +13,8 @@ from functools import lru_cache
 from operator import attrgetter, itemgetter
 from zoneinfo import ZoneInfo
 
+from attrs import evolve
+
 from cobranza_sdk.compliance._calendar import ceil_minute, day_after, day_at, day_bounds, week_bounds
 from cobranza_sdk.compliance._line import finding_of
 from cobranza_sdk.compliance._pack import EVERYTHING, Rule, Selection
@@ -25,6 +27,8 @@ DISCLOSE_NOTHING = "disclose_nothing"
 SAYS = "says_"
 #: Flag of a contact whose text was rendered to disclose nothing.
 DISCLOSES_NOTHING = "discloses_nothing"
+#: Beginning of the flags that tell which risks the operator accepts: ``accepted_risk.whatsapp.collections``.
+ACCEPTED_RISK = "accepted_risk."
 _DAY = 86_400
 #: Seconds in which the person's own message may be answered.
 CONVERSATION = _DAY
@@ -59,6 +63,14 @@ def concerns(rule: Rule, contact: Contact) -> bool:
         and rule.flags <= contact.flags
         and not rule.unless_flags & contact.flags
     )
+
+
+def without_risks(contact: Contact) -> Contact | None:
+    """
+    The same contact as if no risk were accepted; None where none is.
+    """
+    flags = frozenset(flag for flag in contact.flags if not flag.startswith(ACCEPTED_RISK))
+    return None if flags == contact.flags else evolve(contact, flags=flags)
 
 
 # -- what kind of contact it is ------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any, TypeGuard
 
 from attrs import field, frozen
 
-from cobranza_sdk.compliance import Decider, zone
+from cobranza_sdk.compliance import ACCEPTED_RISK, Decider, zone
 from cobranza_sdk.loading import Accounts, Configured
 from cobranza_sdk.model import CHANNEL_FAMILIES, Address, Contact, Creditor
 from cobranza_sdk.spec import Clock, Logger, reachable
@@ -154,7 +154,7 @@ class Workplace:
             debtor_id=debtor.id,
             receivable_ids=facts.receivable_ids,
             content=content,
-            flags=flags | {f"accepted_risk.{risk}" for risk in self.accepted_risks},
+            flags=flags | {f"{ACCEPTED_RISK}{risk}" for risk in self.accepted_risks},
         )
 
     def stage_of(self, facts: Facts) -> str:

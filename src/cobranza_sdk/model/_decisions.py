@@ -93,6 +93,7 @@ class Decision:
         obligations: What an ``amend`` asks for, each once, sorted.
         basis: Packs and rules that judged, also when all allowed: ``pe 2026.1: pe.window.calls`` …
         drafts: Packs among them that no lawyer has signed.
+        set_aside: Packs and rules that would have judged, had the operator not accepted their risk, as in *basis*.
     """
 
     verdict: Verdict
@@ -103,6 +104,7 @@ class Decision:
     obligations: tuple[str, ...] = ()
     basis: tuple[str, ...] = ()
     drafts: tuple[str, ...] = ()
+    set_aside: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """
@@ -117,6 +119,7 @@ class Decision:
             "findings": [finding.to_dict() for finding in self.findings],
             "basis": list(self.basis),
             "drafts": list(self.drafts),
+            "set_aside": list(self.set_aside),
         }
 
     def explain(self, language: str = "es") -> str:
@@ -135,6 +138,8 @@ class Decision:
             lines.append(f"- {reason} [{finding.citation}; {finding.pack}; {finding.rule}]")
         if not self.findings and self.basis:
             lines.append(f"- {words['basis']}: {'; '.join(self.basis)}")
+        if self.set_aside:
+            lines.append(words["set_aside"].format("; ".join(self.set_aside)))
         if self.drafts:
             lines.append(words["draft"].format(", ".join(self.drafts)))
         return "\n".join(lines)
@@ -148,6 +153,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "deny": "No permitido.",
         "until": "Primer momento permitido: {}.",
         "basis": "Juzgado por",
+        "set_aside": "Aviso: sin juzgar, por un riesgo que el operador asumió: {}.",
         "draft": "Aviso: paquete sin revisión legal (borrador): {}.",
     },
     "pt": {
@@ -157,6 +163,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "deny": "Não permitido.",
         "until": "Primeiro momento permitido: {}.",
         "basis": "Julgado por",
+        "set_aside": "Aviso: sem julgar, por um risco que o operador assumiu: {}.",
         "draft": "Aviso: pacote sem revisão jurídica (rascunho): {}.",
     },
     "en": {
@@ -166,6 +173,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "deny": "Not allowed.",
         "until": "Earliest permitted: {}.",
         "basis": "Judged by",
+        "set_aside": "Note: not judged, by a risk that the operator accepted: {}.",
         "draft": "Note: pack not reviewed by a lawyer (draft): {}.",
     },
 }

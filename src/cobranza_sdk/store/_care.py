@@ -4,6 +4,7 @@ What people decide by hand: consents, contact points, holds, the stop, outcomes 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -279,3 +280,50 @@ class Switch:
             record = Recorder(self._scope, f"user:{by}")
             record(kind, {}, payload)
             record.write(connection)
+
+
+class Risks:
+    """
+    Which risks of platform rules the operator takes, as the configuration said when work that may send last began.
+    """
+
+    _NAME = "accepted_risks"
+
+    def __init__(self, scope: TenantScope) -> None:
+        self._scope = scope
+
+    def accepted(self) -> frozenset[str]:
+        """
+        The risks that stand in the record as accepted.
+        """
+        with reading(self._scope.engine) as connection:
+            return self._recorded(connection)
+
+    def record(self, risks: Mapping[str, Sequence[str]]) -> None:
+        """
+        Record what has changed since: a ledger event for what is accepted now, one for what is no longer.
+
+        Args:
+            risks: Every accepted risk, with the packs that know it, by name and version.
+        """
+        if self.accepted() == risks.keys():
+            return
+        with writing(self._scope.engine) as connection:
+            before = self._recorded(connection)  # another process may have been faster
+            values = {"tenant_id": self._scope.tenant_id, "name": self._NAME, "at": self._scope.clock.now()}
+            data = {"risks": sorted(risks)}
+            connection.execute(upsert(connection, controls, {**values, "data": data}, keys=("tenant_id", "name")))
+            record = Recorder(self._scope, "configuration")
+            accepted, withdrawn = sorted(risks.keys() - before), sorted(before - risks.keys())
+            if accepted:
+                packs = {risk: list(risks[risk]) for risk in accepted}
+                record("risk.accepted", {}, {"risks": accepted, "packs": packs})
+            if withdrawn:
+                record("risk.withdrawn", {}, {"risks": withdrawn})
+            record.write(connection)
+
+    def _recorded(self, connection: Connection) -> frozenset[str]:
+        row = connection.execute(
+            select(controls.c.data).where(controls.c.tenant_id == self._scope.tenant_id, controls.c.name == self._NAME)
+        ).one_or_none()
+        return frozenset(row.data["risks"] if row is not None else ())

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, select
 from cobranza_sdk.model import LedgerEvent
 from cobranza_sdk.spec import Clock, Ids
 from cobranza_sdk.store._attempts import Attempts
-from cobranza_sdk.store._care import Consents, ContactPoints, Holds, Resolutions, Switch
+from cobranza_sdk.store._care import Consents, ContactPoints, Holds, Resolutions, Risks, Switch
 from cobranza_sdk.store._database import open_engine, reading
 from cobranza_sdk.store._figures import Figures
 from cobranza_sdk.store._inbox import Inbox
@@ -88,12 +88,14 @@ class TenantStore:
     Attributes:
         inbox: What vendors report.
         switch: Stops and resumes everything.
+        risks: Risks of platform rules that the operator takes.
     """
 
     def __init__(self, scope: TenantScope) -> None:
         self._scope = scope
         self.inbox = Inbox(scope)
         self.switch = Switch(scope)
+        self.risks = Risks(scope)
 
     def creditor(self, creditor_id: str) -> CreditorStore:
         """
