@@ -463,9 +463,9 @@ def test_a_decision_tells_which_rules_an_accepted_risk_sets_aside(
 
     decision = decider.decide(packs.contact(f"{at}T10:00-05:00", channel="sms", flags=flags))
 
-    assert list(decision.set_aside) == decision.to_dict()["set_aside"] == aside
+    assert list(decision.accepted_risks) == decision.to_dict()["accepted_risks"] == aside
     assert all((rule in decision.explain(language)) for rule in aside for language in ("es", "pt", "en"))
-    assert not set(decision.set_aside) & set(decision.basis)
+    assert not set(decision.accepted_risks) & set(decision.basis)
 
 
 NOW = datetime.fromisoformat("2026-05-13T10:00:00-05:00")  # a Wednesday

@@ -127,10 +127,10 @@ def test_each_decision_that_rests_on_a_risk_says_so(run_with: Run, box: Any) -> 
 
     (event,) = house.events(kinds=("decision.made",))
     assert len(box["fake_sms"]) == 1
-    assert (event.payload["verdict"], event.payload["set_aside"]) == ("allow", ["some 7: some.sms"])
+    assert (event.payload["verdict"], event.payload["accepted_risks"]) == ("allow", ["some 7: some.sms"])
     assert "some 7: some.sms" not in event.payload["basis"]
     (stored,) = house.creditor_store().figures.decisions_of(event.subject_refs["attempt"])
-    assert stored["set_aside"] == ["some 7: some.sms"]
+    assert stored["accepted_risks"] == ["some 7: some.sms"]
 
 
 def test_a_decision_that_rests_on_no_risk_says_nothing_of_it(run_with: Run, box: Any) -> None:
@@ -142,8 +142,8 @@ def test_a_decision_that_rests_on_no_risk_says_nothing_of_it(run_with: Run, box:
     by_channel = {event.payload["channel"]: event.payload for event in house.events(kinds=("decision.made",))}
     assert (box["fake_sms"], len(box["fake_email"])) == ([], 1)
     assert (by_channel["sms"]["verdict"], by_channel["sms"]["rules"]) == ("deny", ["some.sms"])
-    assert by_channel["sms"]["set_aside"] == []
-    assert by_channel["email"]["set_aside"] == ["some 7: some.email"]
+    assert by_channel["sms"]["accepted_risks"] == []
+    assert by_channel["email"]["accepted_risks"] == ["some 7: some.email"]
 
 
 def test_a_risk_that_no_pack_names_is_refused(make_house: Callable[..., Cobranza]) -> None:

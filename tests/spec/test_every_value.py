@@ -121,7 +121,7 @@ SHOWN: dict[type, set[str]] = {
     | {"flags"},
     Creditor: {"id", "name", "legal_name", "tax_id", "contact_line"},
     Debtor: {"external_id", "region", "timezone", "language"},
-    Decision: {"obligations", "basis", "drafts", "set_aside"},
+    Decision: {"obligations", "basis", "drafts", "accepted_risks"},
     Finding: {"rule", "citation", "pack", "obligations", "message", "reading", "confidence", "source", "facts"},
     LedgerEvent: {"id", "tenant_id", "creditor_id", "kind", "actor", "subject_refs", "causation_id", "correlation_id"}
     | {"payload"},

@@ -154,7 +154,7 @@ class _Era:
         obligations: What it obliges to.
         pasts: Rules that ask for what went before.
         basis: What judges.
-        set_aside: What would judge, were its risk not accepted.
+        accepted_risks: What would judge, were its risk not accepted.
         ends: Epoch second at which the next era begins.
     """
 
@@ -162,7 +162,7 @@ class _Era:
     obligations: tuple[str, ...]
     pasts: tuple[Past, ...]
     basis: tuple[str, ...]
-    set_aside: tuple[str, ...]
+    accepted_risks: tuple[str, ...]
     ends: int
 
     def judged(self, contact: Contact, now: int) -> tuple[list[Finding], int]:
@@ -347,7 +347,7 @@ class Decider:
             not_before = self._when(plan, era, piece, contact, wait) or self._searched(plan, contact, _latest(findings))
             if not_before is None:
                 refused = (*findings, house_finding("sdk.no_permitted_minute"))
-                return _denied(contact, refused, basis=era.basis, drafts=plan.drafts, set_aside=era.set_aside)
+                return _denied(contact, refused, basis=era.basis, drafts=plan.drafts, accepted_risks=era.accepted_risks)
         return Decision(
             verdict=verdict,
             at=contact.at,
@@ -357,7 +357,7 @@ class Decider:
             obligations=era.obligations,
             basis=era.basis,
             drafts=plan.drafts,
-            set_aside=era.set_aside,
+            accepted_risks=era.accepted_risks,
         )
 
     @staticmethod
@@ -387,7 +387,7 @@ class Decider:
             not_before = self._searched(plan, contact, _latest(ordered))
             if not_before is None:
                 refused = _ordered([*ordered, house_finding("sdk.no_permitted_minute")])
-                return _denied(contact, refused, basis=basis, drafts=plan.drafts, set_aside=era.set_aside)
+                return _denied(contact, refused, basis=basis, drafts=plan.drafts, accepted_risks=era.accepted_risks)
         elif verdict is not Verdict.DENY:
             piece = plan.line.at(now) if plan.line is not None else _OPEN
             not_after = _earlier(piece.not_after, close, plan.zones[0])
@@ -400,7 +400,7 @@ class Decider:
             obligations=_obligations(ordered),
             basis=basis,
             drafts=plan.drafts,
-            set_aside=era.set_aside,
+            accepted_risks=era.accepted_risks,
         )
 
     def _searched(self, plan: _Plan, contact: Contact, now: int | None) -> datetime | None:
@@ -469,7 +469,7 @@ class Decider:
         if not zones or len(zones) < len(names):
             return _Plan(refusal=house_finding("sdk.zone_unknown", zones=", ".join(names)))
         rules = [(rule, pack, *_in_force(rule, zones)) for rule, pack in law.rules if concerns(rule, contact)]
-        aside = [(rule, pack, *_in_force(rule, zones)) for rule, pack in _set_aside(law, contact)]
+        aside = [(rule, pack, *_in_force(rule, zones)) for rule, pack in _accepted_risks(law, contact)]
         starts = sorted({_NEVER, *(edge for _, _, *edges in (*rules, *aside) for edge in edges)})
         windows = [
             Window(
@@ -585,7 +585,7 @@ def _in_force(rule: Rule, zones: Sequence[ZoneInfo]) -> tuple[int, int]:
     return begins, max(day_start(rule.effective_to + timedelta(days=1), tz) for tz in zones)
 
 
-def _set_aside(law: _Law, contact: Contact) -> list[tuple[Rule, Pack]]:
+def _accepted_risks(law: _Law, contact: Contact) -> list[tuple[Rule, Pack]]:
     """
     The rules that would speak of such a contact, were no risk accepted.
     """
@@ -615,7 +615,7 @@ def _era(
         obligations=_obligations(findings),
         pasts=pasts_of([(rule, pack.label) for rule, pack, _, _ in rules], zones),
         basis=_named(rules),
-        set_aside=_named(aside),
+        accepted_risks=_named(aside),
         ends=ends,
     )
 
@@ -650,7 +650,7 @@ def _denied(
     *,
     basis: tuple[str, ...] = (),
     drafts: tuple[str, ...] = (),
-    set_aside: tuple[str, ...] = (),
+    accepted_risks: tuple[str, ...] = (),
 ) -> Decision:
     """
     A refusal.
@@ -662,5 +662,5 @@ def _denied(
         obligations=_obligations(findings),
         basis=basis,
         drafts=drafts,
-        set_aside=set_aside,
+        accepted_risks=accepted_risks,
     )

@@ -38,6 +38,8 @@ KINDS = (
     "forbid",
 )
 DAY_MINUTES = 24 * 60
+#: Beginning of the flags that tell which risks the operator accepts: ``accepted_risk.whatsapp.collections``.
+ACCEPTED_RISK = "accepted_risk."
 #: Years that a calendar may be trusted for.
 FIRST_THROUGH, LAST_THROUGH = 1990, 2100
 
@@ -788,7 +790,7 @@ def exceptions_of(packs: Iterable[Pack]) -> dict[str, frozenset[str]]:
     for pack in packs:
         for rule in pack.rules:
             for flag in rule.unless_flags:
-                if not flag.startswith(("accepted_risk.", "says_", "discloses_")):
+                if not flag.startswith((ACCEPTED_RISK, "says_", "discloses_")):
                     found.setdefault(flag, set()).add(rule.id)
     return {flag: frozenset(rules) for flag, rules in sorted(found.items())}
 

@@ -17,7 +17,7 @@ from attrs import evolve
 
 from cobranza_sdk.compliance._calendar import ceil_minute, day_after, day_at, day_bounds, week_bounds
 from cobranza_sdk.compliance._line import finding_of
-from cobranza_sdk.compliance._pack import EVERYTHING, Rule, Selection
+from cobranza_sdk.compliance._pack import ACCEPTED_RISK, EVERYTHING, Rule, Selection
 from cobranza_sdk.model import REPLY, Contact, Finding, PastContact, Verdict
 
 #: Kinds of rules on contacts that somebody begins: an answer within a conversation is none.
@@ -27,8 +27,6 @@ DISCLOSE_NOTHING = "disclose_nothing"
 SAYS = "says_"
 #: Flag of a contact whose text was rendered to disclose nothing.
 DISCLOSES_NOTHING = "discloses_nothing"
-#: Beginning of the flags that tell which risks the operator accepts: ``accepted_risk.whatsapp.collections``.
-ACCEPTED_RISK = "accepted_risk."
 _DAY = 86_400
 #: Seconds in which the person's own message may be answered.
 CONVERSATION = _DAY

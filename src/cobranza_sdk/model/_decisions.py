@@ -93,7 +93,7 @@ class Decision:
         obligations: What an ``amend`` asks for, each once, sorted.
         basis: Packs and rules that judged, also when all allowed: ``pe 2026.1: pe.window.calls`` …
         drafts: Packs among them that no lawyer has signed.
-        set_aside: Packs and rules that would have judged, had the operator not accepted their risk, as in *basis*.
+        accepted_risks: Packs and rules that did not judge because the operator accepts their risk, as in *basis*.
     """
 
     verdict: Verdict
@@ -104,7 +104,7 @@ class Decision:
     obligations: tuple[str, ...] = ()
     basis: tuple[str, ...] = ()
     drafts: tuple[str, ...] = ()
-    set_aside: tuple[str, ...] = ()
+    accepted_risks: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """
@@ -119,7 +119,7 @@ class Decision:
             "findings": [finding.to_dict() for finding in self.findings],
             "basis": list(self.basis),
             "drafts": list(self.drafts),
-            "set_aside": list(self.set_aside),
+            "accepted_risks": list(self.accepted_risks),
         }
 
     def explain(self, language: str = "es") -> str:
@@ -138,8 +138,8 @@ class Decision:
             lines.append(f"- {reason} [{finding.citation}; {finding.pack}; {finding.rule}]")
         if not self.findings and self.basis:
             lines.append(f"- {words['basis']}: {'; '.join(self.basis)}")
-        if self.set_aside:
-            lines.append(words["set_aside"].format("; ".join(self.set_aside)))
+        if self.accepted_risks:
+            lines.append(words["accepted_risks"].format("; ".join(self.accepted_risks)))
         if self.drafts:
             lines.append(words["draft"].format(", ".join(self.drafts)))
         return "\n".join(lines)
@@ -153,7 +153,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "deny": "No permitido.",
         "until": "Primer momento permitido: {}.",
         "basis": "Juzgado por",
-        "set_aside": "Aviso: sin juzgar, por un riesgo que el operador asumió: {}.",
+        "accepted_risks": "Aviso: sin juzgar, por un riesgo que el operador asumió: {}.",
         "draft": "Aviso: paquete sin revisión legal (borrador): {}.",
     },
     "pt": {
@@ -163,7 +163,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "deny": "Não permitido.",
         "until": "Primeiro momento permitido: {}.",
         "basis": "Julgado por",
-        "set_aside": "Aviso: sem julgar, por um risco que o operador assumiu: {}.",
+        "accepted_risks": "Aviso: sem julgar, por um risco que o operador assumiu: {}.",
         "draft": "Aviso: pacote sem revisão jurídica (rascunho): {}.",
     },
     "en": {
@@ -173,7 +173,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "deny": "Not allowed.",
         "until": "Earliest permitted: {}.",
         "basis": "Judged by",
-        "set_aside": "Note: not judged, by a risk that the operator accepted: {}.",
+        "accepted_risks": "Note: not judged, by a risk that the operator accepted: {}.",
         "draft": "Note: pack not reviewed by a lawyer (draft): {}.",
     },
 }

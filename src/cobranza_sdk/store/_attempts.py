@@ -527,7 +527,7 @@ class Attempts:
                 "verdict": str(decision.verdict),
                 "rules": [finding.rule for finding in decision.findings],
                 "basis": list(decision.basis),
-                "set_aside": list(decision.set_aside),
+                "accepted_risks": list(decision.accepted_risks),
                 "channel": row.channel,
                 "not_before": None if decision.not_before is None else decision.not_before.isoformat(),
                 **grounds,
