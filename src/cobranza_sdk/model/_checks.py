@@ -5,8 +5,9 @@ Field validators shared by the values.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from cobranza_sdk.model._errors import InvalidValueError
 
@@ -14,13 +15,15 @@ if TYPE_CHECKING:
     from attrs import Attribute
 
 MAX_ID_LENGTH = 32
+#: Clocks that tell an offset for every instant.
+_WITH_OFFSET = frozenset({timezone, ZoneInfo})
 
 
 def aware(instance: object, attribute: Attribute[Any], value: Any) -> None:
     """
     Refuse a datetime without an offset: a naive one has no place on the clock.
     """
-    if value is None:
+    if value is None or (type(value) is datetime and type(value.tzinfo) in _WITH_OFFSET):
         return
     if not isinstance(value, datetime):
         msg = f"{type(instance).__name__}.{attribute.name} must be a datetime with a UTC offset"
