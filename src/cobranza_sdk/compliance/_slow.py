@@ -54,6 +54,7 @@ def holidays_in(data: HolidayData, year: int) -> Mapping[date, str]:
     return found | {day: "added" for day in data.add if day.year == year}
 
 
+@lru_cache(maxsize=1 << 16)  # kinds of contact share their days and clocks: half the time of a check
 def _moment(day: date, minute: int, tz: ZoneInfo, fold: int) -> datetime:
     wall = datetime(day.year, day.month, day.day) + timedelta(minutes=minute)  # noqa: DTZ001  # a wall clock
     return wall.replace(tzinfo=tz, fold=fold).astimezone(UTC)
