@@ -112,7 +112,7 @@ def _decide_one(options: Options, decider: Decider, given: dict[str, Any], langu
     writer = csv.DictWriter(row, fieldnames=[*_SINGLE, "contacts", "flags"])
     writer.writeheader()
     writer.writerow({**given, "at": given["at"].isoformat()})
-    (case,) = read_cases(row.getvalue().splitlines(), decider)
+    (case,) = read_cases(io.StringIO(row.getvalue(), newline=""), decider)
     decision = decider.decide(case.contact)
     if options.as_json:
         print_json(decision.to_dict())

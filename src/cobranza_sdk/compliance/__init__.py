@@ -4,7 +4,6 @@ Decides whether a contact may be made, when, and why. Pure: reads no clock, no f
 
 from __future__ import annotations
 
-from cobranza_sdk.compliance._calendar import zone
 from cobranza_sdk.compliance._cases import Case, case_result, read_cases
 from cobranza_sdk.compliance._check import Golden, PackReport, check_pack, deciders_of, judge_golden
 from cobranza_sdk.compliance._compare import differences, in_force, terms_of
@@ -12,7 +11,7 @@ from cobranza_sdk.compliance._dated import ALL_PACKS, DatedDecider
 from cobranza_sdk.compliance._decide import Decider, house_finding
 from cobranza_sdk.compliance._errors import CasesError, OverlayError, PackError
 from cobranza_sdk.compliance._overlay import Overlay, parse_overlay
-from cobranza_sdk.compliance._pack import ACCEPTED_RISK, CountryData, Pack, Rule, exceptions_of, parse_pack
+from cobranza_sdk.compliance._pack import ACCEPTED_RISK, CountryData, Pack, Rule, exceptions_of, parse_pack, zone
 from cobranza_sdk.compliance._rules import DISCLOSE_NOTHING, DISCLOSES_NOTHING, SAYS
 
 __all__ = [

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from attrs import frozen
 
@@ -20,21 +20,12 @@ from cobranza_sdk.compliance._pack import HolidayData
 #: Years that can be judged at all; no pack's calendar reaches further.
 FIRST_YEAR, LAST_YEAR = 1990, 2100
 _DAY = 86_400
+#: Longer ago than any period reaches back; before it there are instants that no local clock can show.
+_LONG_AGO = int(datetime(1900, 1, 1, tzinfo=UTC).timestamp())
 _YEARS = [int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in range(FIRST_YEAR - 3, LAST_YEAR + 5)]
 
 #: Open stretches of a week: by weekday from Monday, pairs of minutes ``(open, close)``; close is excluded.
 Hours = tuple[tuple[tuple[int, int], ...], ...]
-
-
-@lru_cache(maxsize=256)
-def zone(name: str) -> ZoneInfo | None:
-    """
-    The IANA zone *name*, or None when there is none.
-    """
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
 
 
 def year_of(epoch: int) -> int:
@@ -141,9 +132,9 @@ def day_of(epoch_day: date, tz: ZoneInfo) -> Day:
 
 def day_at(epoch: int, tz: ZoneInfo) -> Day:
     """
-    The day in *tz* at *epoch*.
+    The day in *tz* at *epoch*; what is longer ago than anybody counts stands for a day of 1900.
     """
-    return day_of(datetime.fromtimestamp(epoch, tz).date(), tz)
+    return day_of(datetime.fromtimestamp(max(epoch, _LONG_AGO), tz).date(), tz)
 
 
 def day_after(day: Day, days: int, tz: ZoneInfo) -> int:

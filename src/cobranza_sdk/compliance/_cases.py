@@ -12,9 +12,10 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from cobranza_sdk.compliance._calendar import FIRST_YEAR, LAST_YEAR, zone
+from cobranza_sdk.compliance._calendar import FIRST_YEAR, LAST_YEAR
 from cobranza_sdk.compliance._decide import Decider
 from cobranza_sdk.compliance._errors import CasesError
+from cobranza_sdk.compliance._pack import zone
 from cobranza_sdk.model import Contact, Decision, InvalidValueError, PastContact
 
 COLUMNS = (
@@ -40,6 +41,8 @@ _PAST = re.compile(
 )
 #: Words in the outcome's place that tell who wrote: the person, or we in answer.
 _DIRECTIONS = ("inbound", "reply")
+#: What stands between columns in place of a comma.
+_SEPARATORS = {";": "semicolons", "\t": "tabs"}
 #: Stands for "no zone of the country fits": an IANA name that cannot exist, so the contact is denied.
 _NO_ZONE = "none/none"
 
@@ -70,11 +73,13 @@ def read_cases(lines: Iterable[str], decider: Decider) -> Iterator[Case]:
     """
     reader = csv.DictReader(_without_mark(lines), strict=True)
     try:
-        header = [name.strip() for name in reader.fieldnames or ()]
+        header = [name.strip().lower() for name in reader.fieldnames or ()]
         missing = [name for name in _NEEDED if name not in header]
         if missing:
             msg = f"line 1: column {missing[0]} is missing, expected at least {', '.join(_NEEDED)}"
-            raise CasesError(msg)
+            one = header[0] if len(header) == 1 else ""
+            mark = next((told for sign, told in _SEPARATORS.items() if sign in one), "")
+            raise CasesError(msg, hint=f"the columns stand apart by {mark}: write commas" if mark else None)
         twice = [name for name in COLUMNS if header.count(name) > 1]
         if twice:
             msg = f"line 1: column {twice[0]} stands twice, expected it once"
@@ -98,6 +103,9 @@ def _without_mark(lines: Iterable[str]) -> Iterator[str]:
     The lines without a byte order mark, which would hide the first column's quotes.
     """
     for number, line in enumerate(lines):
+        if "\0" in line:
+            msg = f"line {number + 1}: holds a zero byte, expected text in UTF-8"
+            raise CasesError(msg)
         yield line.removeprefix("\ufeff") if number == 0 else line
 
 
@@ -112,7 +120,7 @@ def _case(row: Mapping[str, str], number: int, reader: Any, decider: Decider) ->
             region=row.get("region") or None,
             holder_confirmed=row.get("recipient", "") not in ("", "unknown"),
             history=tuple(_history(row.get("contacts", ""), where)),
-            flags=frozenset(flag for flag in re.split(r"[;,| ]+", row.get("flags", "")) if flag),
+            flags=frozenset(flag for flag in re.split(r"[;,|\s]+", row.get("flags", "")) if flag),
             **fields,
         )
     except InvalidValueError as error:

@@ -6,6 +6,7 @@ rules no case shows.
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -17,7 +18,7 @@ from cobranza_sdk.compliance._decide import READINGS, Decider
 from cobranza_sdk.compliance._errors import CasesError, PackError
 from cobranza_sdk.compliance._matrix import Answers, Mismatch, cells_of, impossible_windows, mismatches_of, wrong_wait
 from cobranza_sdk.compliance._pack import Pack, parse_pack
-from cobranza_sdk.model import Decision, Verdict
+from cobranza_sdk.model import CHANNEL_FAMILIES, Decision, Verdict
 from cobranza_sdk.spec import CompliancePack
 
 #: Columns that a file of golden cases has beside those of a case.
@@ -178,14 +179,20 @@ def judge_golden(cases: str, deciders: Mapping[str, Decider]) -> Iterator[Golden
     Raises:
         CasesError: A row cannot be read, naming line and column.
     """
-    lines = cases.splitlines(keepends=True)
-    reader = csv.DictReader(lines)
-    reader.fieldnames = [name.strip().removeprefix("\ufeff") for name in reader.fieldnames or ()]
+    text = cases.removeprefix("\ufeff")
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    read = read_cases(io.StringIO(text, newline=""), deciders[READINGS[0]])
+    try:
+        reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
+    except csv.Error as error:
+        msg = f"line 1: is no CSV: {error}"
+        raise CasesError(msg) from error
     missing = [name for name in EXPECTED if name not in reader.fieldnames]
     if missing:
         msg = f"line 1: column {missing[0]} is missing, expected the columns of a case and {', '.join(EXPECTED)}"
         raise CasesError(msg)
-    for row, case in zip(reader, read_cases(lines, deciders[READINGS[0]]), strict=True):
+    # The case first: what is no CSV is told by its reader.
+    for case, row in zip(read, reader, strict=True):
         where = f"line {reader.line_num}"
         reading = _choice(row, "reading", READINGS, where) or READINGS[0]
         if not _choice(row, EXPECTED[0], [str(verdict) for verdict in Verdict], where):
@@ -330,6 +337,9 @@ def _notes(pack: Pack, year: int, cases: str | None) -> Iterator[str]:
     for key, norm in pack.norms.items():
         if not any(rule.citation.startswith(f"{norm.title}, ") and rule.source == norm.source for rule in pack.rules):
             yield f"norms.{key}: no rule cites it ({norm.title})"
+    for rule in pack.rules:
+        for name in sorted(rule.channels.names - CHANNEL_FAMILIES.keys()):
+            yield f"rule {rule.id}.channels: {name} speaks of nothing unless a plugin brings a channel of that name"
     for code, country in pack.countries.items():
         if country.holidays.through <= year:
             yield f"countries.{code}.holidays.through: the calendar ends with {country.holidays.through}"

@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 
 from attrs import evolve, frozen
 
-from cobranza_sdk.compliance._calendar import FIRST_YEAR, LAST_YEAR, ceil_minute, day_start, year_start, zone
+from cobranza_sdk.compliance._calendar import FIRST_YEAR, LAST_YEAR, ceil_minute, day_start, year_start
 from cobranza_sdk.compliance._errors import PackError
 from cobranza_sdk.compliance._line import Line, Piece, Window
 from cobranza_sdk.compliance._overlay import Overlay, overlaid
-from cobranza_sdk.compliance._pack import CountryData, HolidayData, Pack, Rule, parse_pack
+from cobranza_sdk.compliance._pack import CountryData, HolidayData, Pack, Rule, parse_pack, zone
 from cobranza_sdk.compliance._rules import CONVERSATION, KINDS, Past, answered, concerns, pasts_of, without_risks
 from cobranza_sdk.model import REPLY, Contact, Decision, Finding, InvalidValueError, Verdict
 from cobranza_sdk.spec import CompliancePack, CompliancePolicy
@@ -136,10 +136,11 @@ def call_policy(policy: CompliancePolicy, contact: Contact) -> Sequence[Finding]
 @frozen(kw_only=True)
 class _Law:
     """
-    What applies in one country: its clock and calendar, and each rule with its pack.
+    What applies in one country: its clock and calendar, of all packs and of each, and each rule with its pack.
     """
 
     data: CountryData
+    each: tuple[CountryData, ...]
     rules: tuple[tuple[Rule, Pack], ...]
     drafts: frozenset[str]
 
@@ -253,7 +254,7 @@ class Decider:
         self._ask = ask
         self._overlays = tuple(overlays)
         self._packs: tuple[Pack, ...] | None = None
-        self._laws: dict[str, _Law | None] = {}
+        self._laws: dict[str, _Law] = {}
         self._plans: dict[tuple[object, ...], _Plan] = {}
         self._lines: dict[tuple[object, ...], Line] = {}
 
@@ -436,19 +437,21 @@ class Decider:
     # -- plans -----------------------------------------------------------------------------------------------------
 
     def _law(self, country: str) -> _Law | None:
-        if country not in self._laws:
-            self._laws[country] = self._compile(country)
-        return self._laws[country]
+        law = self._laws.get(country) or self._compile(country)
+        if law is not None:  # what is not known may be any text, without end
+            self._laws[country] = law
+        return law
 
     def _compile(self, country: str) -> _Law | None:
         bound = [pack for pack in self.packs if country in pack.countries]
         if not bound:
             return None
-        data = _union([pack.countries[country] for pack in bound])
+        found = tuple(pack.countries[country] for pack in bound)
         everywhere = [pack for pack in self.packs if pack.scope == "platform"] if self._platform else []
         rules = [(rule, pack) for pack in [*bound, *everywhere] for rule in pack.rules]
         return _Law(
-            data=data,
+            data=_union(found),
+            each=found,
             rules=tuple((rule, pack) for rule, pack in rules if rule.reading in (None, self._reading)),
             drafts=frozenset(pack.label for pack in [*bound, *everywhere] if pack.status == "draft"),
         )
@@ -472,11 +475,10 @@ class Decider:
         aside = [(rule, pack, *_in_force(rule, zones)) for rule, pack in _accepted_risks(law, contact)]
         starts = sorted({_NEVER, *(edge for _, _, *edges in (*rules, *aside) for edge in edges)})
         windows = [
-            Window(
-                rule=rule, pack=pack.label, holidays=self._closed(rule, pack, contact, law), begins=begins, ends=ends
-            )
+            Window(rule=rule, pack=pack.label, holidays=holidays, begins=begins, ends=ends)
             for rule, pack, begins, ends in rules
             if rule.kind == "window"
+            for holidays in self._closed(rule, pack, contact, law)
         ]
         return _Plan(
             zones=zones,
@@ -504,16 +506,21 @@ class Decider:
         return line
 
     @staticmethod
-    def _closed(rule: Rule, pack: Pack, contact: Contact, law: _Law) -> HolidayData | None:
-        data = pack.countries.get(contact.country, law.data)
-        return data.holidays_in(contact.region) if rule.closed_on_holidays and data is not None else None
+    def _closed(rule: Rule, pack: Pack, contact: Contact, law: _Law) -> Iterable[HolidayData | None]:
+        """
+        The days on which a window is closed: a platform's, which knows no country, on those of every law there.
+        """
+        if not rule.closed_on_holidays:
+            return (None,)
+        own = pack.countries.get(contact.country)
+        return dict.fromkeys(data.holidays_in(contact.region) for data in (law.each if own is None else (own,)))
 
     def _refusal(self, contact: Contact, law: _Law | None) -> Finding | None:
         if law is None:
             return house_finding("sdk.country_unknown", country=contact.country)
         if contact.family is None:
             return house_finding("sdk.channel_unknown", channel=contact.channel)
-        if contact.region is not None and not _is_region(contact, law.data):
+        if contact.region is not None and not all(_is_region(contact, data) for data in law.each):
             return house_finding("sdk.region_unknown", region=contact.region)
         if not self.zones_of(contact):
             return house_finding("sdk.zone_unknown", region=contact.region or "")
@@ -523,14 +530,25 @@ class Decider:
         try:
             findings = self._ask(policy, contact)
             # Only what is already there: a generator would run on, without the deadline of the call.
-            if isinstance(findings, list | tuple) and all(isinstance(finding, Finding) for finding in findings):
-                return tuple(findings)
-            cause = "it returned what is no Finding"
+            told = tuple(findings) if isinstance(findings, list | tuple) else (None,)
+            if not all(isinstance(finding, Finding) for finding in told):
+                cause = "it returned what is no Finding"
+            elif any(finding is not None and _is_over(finding, contact) for finding in told):
+                cause = "its own not_after had passed"
+            else:
+                return [finding for finding in told if finding is not None]
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001  # a policy that fails in any way denies
             cause = type(error).__name__
         return [house_finding("sdk.policy_failed", policy=policy.name, cause=cause)]
+
+
+def _is_over(finding: Finding, contact: Contact) -> bool:
+    """
+    Whether a policy permits what it says it permits no longer.
+    """
+    return finding.verdict.rank < _DEFER.rank and finding.not_after is not None and finding.not_after <= contact.at
 
 
 def _is_region(contact: Contact, data: CountryData) -> bool:
@@ -558,15 +576,16 @@ def _strictest(findings: Iterable[Finding]) -> Verdict:
 
 def _union(found: Sequence[CountryData]) -> CountryData:
     """
-    One country by several packs: all zones that any of them names, lest one more pack allows more.
+    One country by several packs: all zones in which any of them sees the person, and no region that any of them does
+    not know, lest one more pack allows more.
     """
     regions = dict.fromkeys(region for data in found for region in data.zones)
     zones = {
-        region: tuple(dict.fromkeys(name for data in found for name in data.zones.get(region, ())))
+        region: tuple(dict.fromkeys(name for data in found for name in data.zones.get(region, data.zones["*"])))
         for region in regions
     }
-    listed = [data.regions for data in found]
-    known: frozenset[str] = frozenset().union(*listed) if all(listed) else frozenset()
+    listed = [data.regions for data in found if data.regions]
+    known = frozenset.intersection(*listed) if listed else frozenset()
     return evolve(found[0], zones=zones, regions=known)
 
 
@@ -580,7 +599,7 @@ def _in_force(rule: Rule, zones: Sequence[ZoneInfo]) -> tuple[int, int]:
     From when and until when a rule holds: where it is its day in one of the possible zones, it holds.
     """
     begins = min(day_start(rule.effective_from, tz) for tz in zones)
-    if rule.effective_to is None:
+    if rule.effective_to is None or rule.effective_to.year > LAST_YEAR + 1:
         return begins, _FOR_EVER
     return begins, max(day_start(rule.effective_to + timedelta(days=1), tz) for tz in zones)
 
@@ -613,7 +632,7 @@ def _era(
     return _Era(
         findings=tuple(findings),
         obligations=_obligations(findings),
-        pasts=pasts_of([(rule, pack.label) for rule, pack, _, _ in rules], zones),
+        pasts=pasts_of([(rule, pack.label, ends) for rule, pack, _, ends in rules], zones),
         basis=_named(rules),
         accepted_risks=_named(aside),
         ends=ends,

@@ -231,14 +231,14 @@ class Line:
     @staticmethod
     def _track(window: Window, tz: ZoneInfo, year: int) -> _Track:
         hours = window.rule.hours
-        # The length reaches into the following year, and the next opening may lie another year ahead.
-        spans = [span for each in range(year - 1, year + 3) for span in spans_of(hours, tz.key, window.holidays, each)]
+        # The length reaches to the end of the following year, and a wait may end in the second year after that.
+        spans = [span for each in range(year - 1, year + 4) for span in spans_of(hours, tz.key, window.holidays, each)]
         return _Track(
             window=window, zone=tz, opens=[opens for opens, _ in spans], closes=[closes for _, closes in spans]
         )
 
     def _piece(self, moment: int, tracks: Sequence[_Track]) -> Piece:
-        closed: dict[int, tuple[Window, ZoneInfo, int | None]] = {}
+        closed: dict[tuple[str, str], tuple[Window, ZoneInfo, int | None]] = {}
         closes: list[int] = []
         for track in tracks:
             is_open, edge = track.at(moment)
@@ -246,9 +246,10 @@ class Line:
                 if edge is not None:
                     closes.append(edge)
                 continue
-            worst = closed.get(id(track.window))
+            key = track.window.pack, track.window.rule.id
+            worst = closed.get(key)
             if worst is None or (worst[2] is not None and (edge is None or edge > worst[2])):
-                closed[id(track.window)] = (track.window, track.zone, edge)
+                closed[key] = (track.window, track.zone, edge)
         return Piece(
             begins=moment,
             closed=tuple(closed.values()),

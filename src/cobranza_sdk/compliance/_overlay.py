@@ -5,14 +5,13 @@ Overlays: days that are holidays by a decree that came after a pack, dated, with
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Sequence
 from datetime import date
 
 from attrs import evolve, frozen
 
 from cobranza_sdk.compliance._errors import OverlayError
-from cobranza_sdk.compliance._pack import FORMAT, CountryData, HolidayData, Pack, _dates, _Table
+from cobranza_sdk.compliance._pack import FORMAT, CountryData, HolidayData, Pack, _dates, _Table, toml_of
 
 _VERSION = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 _KEYS = {"pack", "version", "updated_on", "reason", "add", "remove", "region", "country"}
@@ -54,8 +53,8 @@ def parse_overlay(text: str, *, origin: str) -> Overlay:
         OverlayError: Every problem at once, each with its key's path.
     """
     try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        data = toml_of(text)
+    except ValueError as error:
         raise OverlayError(origin, [f"is no TOML: {error}"]) from error
     problems: list[str] = []
     root = _Table(data, "", problems)
@@ -75,7 +74,8 @@ def parse_overlay(text: str, *, origin: str) -> Overlay:
     )
     if not _VERSION.fullmatch(overlay.version):
         table.wrong("version", "expected letters, digits, points, - and _ only")
-    days = [day for key in ("add", "remove") for day in table.data.get(key, ()) if type(day) is date]
+    lists = [table.data.get(key) for key in ("add", "remove")]
+    days = [day for dates in lists if isinstance(dates, list) for day in dates if type(day) is date]
     if not days:
         table.wrong("add", "found no date, expected some in add or remove, for example add = [2026-07-13]")
     for day in sorted({day for day in days if days.count(day) > 1}):

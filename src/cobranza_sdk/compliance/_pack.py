@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -130,6 +131,7 @@ _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|(24
 _PERIOD = re.compile(r"([1-9]\d{0,3}) (days?|hours?)", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 _NO_HOLIDAYS: Mapping[str, Any] = {"calendar": "PE", "through": FIRST_THROUGH}
+_NO_ZONES = frozenset({"localtime", "posixrules", "Factory"})
 _RULE_ID = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+", re.ASCII)
 
 
@@ -390,6 +392,24 @@ class _Table:
             self.wrong(key, f"unknown key, expected one of {', '.join(sorted(known))}")
 
 
+def toml_of(text: str) -> dict[str, Any]:
+    """
+    Read TOML.
+
+    Raises:
+        ValueError: It is none, or holds a number or a nesting that nobody writes.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except RecursionError:
+        msg = "it is nested too deeply"
+    except ValueError:
+        msg = "it holds a number too long to be one"
+    raise ValueError(msg)
+
+
 def parse_pack(name: str, text: str, *, origin: str) -> Pack:
     """
     Read a pack.
@@ -403,8 +423,8 @@ def parse_pack(name: str, text: str, *, origin: str) -> Pack:
         PackError: Every problem at once, each with its key's path.
     """
     try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        data = toml_of(text)
+    except ValueError as error:
         raise PackError(origin, [f"is no TOML: {error}"]) from error
     problems: list[str] = []
     root = _Table(data, "", problems)
@@ -436,6 +456,8 @@ def parse_pack(name: str, text: str, *, origin: str) -> Pack:
     if not entries:
         root.wrong("rule", "found none, expected rules: a country without any would permit everything")
     rules = _rules([entry for entry in entries if entry is not None], norms, scope, problems)
+    for rule in rules if scope == "law" else ():
+        _check_regions(rule, countries, problems)
     root.close({"format", "pack", "countries", "norms", "rule"})
     if problems:
         raise PackError(origin, problems)
@@ -498,7 +520,7 @@ def _zones(table: _Table, code: str) -> dict[str, tuple[str, ...]]:
         if region != "*" and not region.startswith(f"{code}-"):
             table.wrong(f"zones.{region}", f'expected "*" or an ISO 3166-2 code such as {code}-XXX')
         for name in names:
-            if not _is_zone(name):
+            if zone(name) is None:
                 table.wrong(f"zones.{region}", f"found {name}, expected an IANA zone such as America/Lima")
             elif name not in found["*"]:
                 table.wrong("zones.*", f"{name} of {region} is missing, expected all zones of the country")
@@ -516,7 +538,7 @@ def _regions(table: _Table, code: str) -> frozenset[str]:
 def _categories(table: _Table, calendar: str) -> tuple[str, ...]:
     found = table.get("categories", list, "a list of names", ["public"])
     known = _calendar_facts(calendar, "supported_categories")
-    unknown = [str(name) for name in found if known and name not in known]
+    unknown = [str(name) for name in found if not isinstance(name, str) or (known and name not in known)]
     if unknown or not found:
         table.wrong("categories", f"found {', '.join(unknown) or 'none'}, expected names of {', '.join(sorted(known))}")
         return ("public",)
@@ -544,12 +566,18 @@ def _is_names(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(name, str) for name in value)
 
 
-def _is_zone(name: str) -> bool:
+@lru_cache(maxsize=256)
+def zone(name: str) -> ZoneInfo | None:
+    """
+    The IANA zone *name*, or None when there is none. What a machine's own data add to IANA's is none: ``localtime`` is
+    its own clock, ``right/…`` counts leap seconds.
+    """
+    if name in _NO_ZONES or name.startswith(("posix/", "right/")):
+        return None
     try:
-        ZoneInfo(name)
+        return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
+        return None
 
 
 def _has_calendar(code: str) -> bool:
@@ -605,6 +633,16 @@ def _rules(entries: list[Any], norms: Mapping[str, Norm], scope: str, problems: 
         raw[rule_id] = entry
         rules.append(_rule(_Table(entry, path, problems), norms, scope))
     return tuple(rules)
+
+
+def _check_regions(rule: Rule, countries: Mapping[str, CountryData], problems: list[str]) -> None:
+    """
+    A region that no contact can name would leave the rule silently without effect.
+    """
+    for name in sorted(rule.regions.names - {""}):
+        country = countries.get(name.partition("-")[0])
+        if country is None or "-" not in name or (country.regions and name not in country.regions):
+            problems.append(f"rule {rule.id}.regions: found {name}, expected a region of {', '.join(countries)}")
 
 
 def _rule(table: _Table, norms: Mapping[str, Norm], scope: str) -> Rule:

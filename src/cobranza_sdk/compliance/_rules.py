@@ -15,7 +15,15 @@ from zoneinfo import ZoneInfo
 
 from attrs import evolve
 
-from cobranza_sdk.compliance._calendar import ceil_minute, day_after, day_at, day_bounds, week_bounds
+from cobranza_sdk.compliance._calendar import (
+    FIRST_YEAR,
+    ceil_minute,
+    day_after,
+    day_at,
+    day_bounds,
+    week_bounds,
+    year_start,
+)
 from cobranza_sdk.compliance._line import finding_of
 from cobranza_sdk.compliance._pack import ACCEPTED_RISK, EVERYTHING, Rule, Selection
 from cobranza_sdk.model import REPLY, Contact, Finding, PastContact, Verdict
@@ -30,6 +38,7 @@ DISCLOSES_NOTHING = "discloses_nothing"
 _DAY = 86_400
 #: Seconds in which the person's own message may be answered.
 CONVERSATION = _DAY
+_FIRST = year_start(FIRST_YEAR)
 NEVER = 1 << 60
 _FIRST_ITEM = itemgetter(0)
 
@@ -289,14 +298,10 @@ def _exclusivity(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Judge:
         return (day_bounds if calendar == "day" else week_bounds)(moment, tz)[1]
 
     def judge(contact: Contact, counted: Sequence[PastContact], now: int) -> tuple[int, Finding] | None:
-        latest, used = NEVER, ""
-        for past in counted:
-            if past.channel != contact.channel:
-                moment = moment_of(past, contact.epoch)
-                if not used or moment > latest:
-                    latest, used = moment, past.channel
-        if not used:
+        others = [(moment_of(past, contact.epoch), past.channel) for past in counted if past.channel != contact.channel]
+        if not others:
             return None
+        latest, used = max(others)
         until, tz = max(((ends(latest, tz), tz) for tz in zones), key=_FIRST_ITEM)
         return None if until <= now else _deferred(rule, pack, until, tz, {"channel_used": used})
 
@@ -322,7 +327,8 @@ def _notice_before(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Judge:
     def judge(contact: Contact, counted: Sequence[PastContact], now: int) -> tuple[int, Finding] | None:  # noqa: ARG001  # as the others
         worst: tuple[int, ZoneInfo] | None = None
         for tz in zones:
-            told = {day.begins: day for day in (day_at(past.epoch, tz) for past in counted)}
+            # A date of a year that is none proves no notice.
+            told = {day.begins: day for day in (day_at(past.epoch, tz) for past in counted if past.epoch >= _FIRST)}
             if len(told) < needed:
                 facts = {"notices": str(len(told)), "needed": str(needed)}
                 return NEVER, finding_of(rule, pack, Verdict.DENY, facts)
@@ -343,12 +349,33 @@ _PASTS: dict[str, Callable[[Rule, str, Sequence[ZoneInfo]], Judge]] = {
 }
 
 
-def pasts_of(rules: Iterable[tuple[Rule, str]], zones: Sequence[ZoneInfo]) -> tuple[Past, ...]:
+def _ending(judge: Judge, ends: int) -> Judge:
     """
-    The rules among *rules* that ask for what went before, each with its pack, those together that count alike.
+    The same, where waiting for the rule's own end is shorter.
+    """
+
+    def judged(contact: Contact, counted: Sequence[PastContact], now: int) -> tuple[int, Finding] | None:
+        told = judge(contact, counted, now)
+        if told is None or told[1].not_before is None or told[0] <= ends:
+            return told
+        moment = datetime.fromtimestamp(ends, told[1].not_before.tzinfo)
+        return ends, evolve(told[1], not_before=moment)
+
+    return judged
+
+
+def pasts_of(rules: Iterable[tuple[Rule, str, int]], zones: Sequence[ZoneInfo]) -> tuple[Past, ...]:
+    """
+    The rules among *rules* that ask for what went before, those together that count alike.
+
+    Args:
+        rules: Each with its pack and the epoch second from which it is not in force any more.
+        zones: All zones the person may be in.
     """
     found: dict[Picker, list[Judge]] = {}
-    for rule, pack in rules:
+    for rule, pack, ends in rules:
         if rule.kind in _PASTS:
-            found.setdefault(_picked_by(rule), []).append(_PASTS[rule.kind](rule, pack, zones))
+            judge = _PASTS[rule.kind](rule, pack, zones)
+            judge = judge if rule.effective_to is None else _ending(judge, ceil_minute(ends))
+            found.setdefault(_picked_by(rule), []).append(judge)
     return tuple((pick, tuple(judges)) for pick, judges in found.items())

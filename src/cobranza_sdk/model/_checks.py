@@ -57,12 +57,30 @@ def all_of(kind: type) -> Any:
     return check
 
 
-def not_blank(instance: object, attribute: Attribute[Any], value: str) -> None:
+def not_blank(instance: object, attribute: Attribute[Any], value: object) -> None:
     """
     Refuse an empty or blank string.
     """
-    if not value or not value.strip():
+    if not isinstance(value, str) or not value.strip():
         msg = f"{type(instance).__name__}.{attribute.name} may not be blank"
+        raise InvalidValueError(msg)
+
+
+def a_flag(instance: object, attribute: Attribute[Any], value: object) -> None:
+    """
+    Refuse what only looks true: the word "no" would be a yes.
+    """
+    if not isinstance(value, bool):
+        msg = f"{type(instance).__name__}.{attribute.name} must be True or False"
+        raise InvalidValueError(msg)
+
+
+def a_text(instance: object, attribute: Attribute[Any], value: object) -> None:
+    """
+    Refuse what is neither text nor None.
+    """
+    if value is not None and not isinstance(value, str):
+        msg = f"{type(instance).__name__}.{attribute.name} must be text or None, found {type(value).__name__}"
         raise InvalidValueError(msg)
 
 
@@ -95,10 +113,18 @@ def texts(values: Iterable[str]) -> tuple[str, ...]:
     """
     Take several strings; one string alone is a slip, not a list of letters.
     """
-    if isinstance(values, str):
-        msg = "found one text where a list of texts is expected"
+    given: Any = values
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        msg = (
+            f"found {'one text' if isinstance(given, str) else type(given).__name__} where a list of texts is expected"
+        )
         raise InvalidValueError(msg)
-    return tuple(values)
+    found = tuple(given)
+    for value in found:
+        if not isinstance(value, str):
+            msg = f"found {type(value).__name__} in a list of texts"
+            raise InvalidValueError(msg)
+    return found
 
 
 def text_set(values: Iterable[str]) -> frozenset[str]:

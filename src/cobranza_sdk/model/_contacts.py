@@ -10,7 +10,8 @@ from typing import Any
 
 from attrs import field, frozen, validators
 
-from cobranza_sdk.model._checks import all_of, aware, not_blank, one_of, text_set, texts
+from cobranza_sdk.model._checks import a_flag, a_text, all_of, aware, not_blank, one_of, text_set, texts
+from cobranza_sdk.model._errors import InvalidValueError
 from cobranza_sdk.model._people import HOLDER_ROLES
 
 #: Family known to law, by channel.
@@ -109,7 +110,7 @@ class PastContact:
     direction: str = field(default="outbound", validator=one_of(("outbound", "inbound", "reply")))
     outcome: str | None = None
     outcome_at: datetime | None = field(default=None, validator=aware)
-    creditor_id: str | None = None
+    creditor_id: str | None = field(default=None, validator=a_text)
     receivable_ids: tuple[str, ...] = field(default=(), converter=texts)
     recipient: str = "debtor"
     family: str | None = field(default=None, validator=validators.optional(one_of(FAMILIES)))
@@ -137,7 +138,11 @@ class PastContact:
 
 
 def _pasts(values: Iterable[PastContact]) -> tuple[PastContact, ...]:
-    return tuple(values)
+    given: Any = values
+    if not isinstance(given, Iterable):
+        msg = f"Contact.history must hold PastContact values only, found {type(given).__name__}"
+        raise InvalidValueError(msg)
+    return tuple(given)
 
 
 @frozen(kw_only=True)
@@ -175,20 +180,20 @@ class Contact:
     at: datetime = field(validator=aware)
     channel: str = field(validator=not_blank)
     country: str = field(validator=not_blank)
-    region: str | None = None
+    region: str | None = field(default=None, validator=a_text)
     recipient: str = field(default="unknown", validator=one_of(HOLDER_ROLES))
     collector: str = field(default="agency", validator=one_of(COLLECTORS))
     sector: str = field(default="financial", validator=one_of(SECTORS))
     stage: str = field(default="administrative", validator=one_of(STAGES))
     purpose: str = field(default="demand", validator=not_blank)
     consent: str = field(default="no", validator=one_of(CONSENTS))
-    holder_confirmed: bool = False
+    holder_confirmed: bool = field(default=False, validator=a_flag)
     history: tuple[PastContact, ...] = field(default=(), converter=_pasts, validator=all_of(PastContact))
     timezones: tuple[str, ...] = field(default=(), converter=texts)
-    creditor_id: str | None = None
-    debtor_id: str | None = None
+    creditor_id: str | None = field(default=None, validator=a_text)
+    debtor_id: str | None = field(default=None, validator=a_text)
     receivable_ids: tuple[str, ...] = field(default=(), converter=texts)
-    content: str | None = field(default=None, repr=False)
+    content: str | None = field(default=None, repr=False, validator=a_text)
     flags: frozenset[str] = field(default=frozenset(), converter=text_set)
     family: str | None = field(default=None, validator=validators.optional(one_of(FAMILIES)))
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
 from cobranza_sdk.model._checks import a_day, aware, not_blank, texts
 from cobranza_sdk.model._states import Verdict
@@ -105,6 +105,15 @@ class Decision:
     basis: tuple[str, ...] = ()
     drafts: tuple[str, ...] = ()
     accepted_risks: tuple[str, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        # One look for all three: decisions are made by the hundred thousand.
+        before, after = self.not_before, self.not_after
+        if self.at.tzinfo and (before is None or before.tzinfo) and (after is None or after.tzinfo):
+            return
+        for attribute in fields(Decision):
+            if attribute.name in ("at", "not_before", "not_after"):
+                aware(self, attribute, getattr(self, attribute.name))
 
     def to_dict(self) -> dict[str, Any]:
         """
