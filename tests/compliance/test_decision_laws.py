@@ -717,3 +717,65 @@ def test_a_permission_that_is_over_is_none(packs: Any, verdict: str, seconds: in
     assert ["sdk.policy_failed"] * denied == [
         finding.rule for finding in decision.findings if finding.rule.startswith("sdk.")
     ]
+
+
+# -- what drawing seldom meets -------------------------------------------------------------------------------------
+
+
+def test_a_wait_that_ends_at_night_goes_on_to_the_morning_and_under_the_next_law(packs: Any) -> None:
+    """
+    Law 6: after the last wait comes the first opening, and where another rule has begun meanwhile it is asked too.
+    """
+    rules = [
+        packs.rule("xx.window", "window", hours=EVERY_DAY, holidays='"open"'),
+        packs.rule("xx.gap", "gap", period='"12 hours"'),
+    ]
+    later = packs.rule(
+        "xx.late", "window", hours='{ mon-sun = "09:00-18:00" }', holidays='"open"', effective_from="2026-05-13"
+    )
+    at = datetime.fromisoformat("2026-05-12T10:00-05:00")
+    contact = packs.contact(at, history=[PastContact(at=at, channel="call")])
+
+    told = [Decider([packs.pack(*each)]).decide(contact).not_before for each in (rules, [*rules, later])]
+
+    assert told == [datetime.fromisoformat(f"2026-05-13T{hour}:00-05:00") for hour in ("07", "09")]
+
+
+def test_a_cap_by_day_is_full_where_it_is_full_in_one_of_the_zones(packs: Any) -> None:
+    """
+    Law 4: the day ends in the last of the possible zones, whichever is named first.
+    """
+    rule = packs.rule("xx.cap", "cap", limit="1", period='"day"')
+    at = datetime.fromisoformat("2026-05-12T23:30-05:00")
+    contact = packs.contact(at, history=[PastContact(at=at - timedelta(hours=1), channel="call")])
+
+    for zones in itertools.permutations(["America/Caracas", "America/Lima"]):
+        decision = Decider([packs.pack(rule)]).decide(evolve(contact, timezones=zones))
+        assert decision.not_before == datetime.fromisoformat("2026-05-13T00:00-05:00")
+
+
+def test_the_same_window_in_regions_with_other_holidays_has_a_line_of_its_own(packs: Any) -> None:
+    """
+    Law 6: what was laid out for one region's calendar is not taken for another's.
+    """
+    pack = packs.pack(packs.rule("xx.window", "window", hours=EVERY_DAY, holidays='"closed"'))
+    text = pack.text.replace('"PE", through = 2035', '"BR", through = 2035, subdivisions = { "XX-SP" = "SP" }')
+    day = packs.contact("2026-07-09T10:00-05:00")
+
+    for regions in (("XX-SP", "XX-A"), ("XX-A", "XX-SP")):
+        decider = Decider([CompliancePack("xx", text, origin="xx")])
+        told = {region: decider.decide(evolve(day, region=region)).verdict for region in regions}
+        assert told == {"XX-SP": Verdict.DEFER, "XX-A": Verdict.ALLOW}
+
+
+def test_facts_of_several_are_told_in_one_order(packs: Any) -> None:
+    """
+    Law 6: what a set holds is told sorted, however a process orders sets.
+    """
+    names = [f"fact_{letter}" for letter in "abcdefghij"]
+    told = ", ".join(f'"{name}"' for name in reversed(names))
+    pack = packs.pack(packs.rule("xx.content", "content", forbidden=f"[{told}]"))
+
+    (found,) = Decider([pack]).decide(packs.contact("2026-05-12T10:00-05:00", flags=names)).findings
+
+    assert found.facts == {"found": ", ".join(names)}
