@@ -5,7 +5,9 @@ Tools for the tests of plugins and integrators. Install the extra ``testing``.
 from __future__ import annotations
 
 from cobranza_sdk.loading._services import FixedClock
+from cobranza_sdk.testing._channels import ChannelConformance
+from cobranza_sdk.testing._conformance import Skip
 from cobranza_sdk.testing._packs import CompliancePackConformance
 from cobranza_sdk.testing._providers import make_provider
 
-__all__ = ["CompliancePackConformance", "FixedClock", "make_provider"]
+__all__ = ["ChannelConformance", "CompliancePackConformance", "FixedClock", "Skip", "make_provider"]

@@ -13,7 +13,7 @@ import httpx
 
 from cobranza_sdk.loading import FixedClock, Interlock, TimeIds, http_client
 from cobranza_sdk.loading._structure import structure
-from cobranza_sdk.spec import Clock, Provider, Services
+from cobranza_sdk.spec import Clock, Logger, Provider, Services
 
 P = TypeVar("P", bound=Provider)
 
@@ -35,6 +35,7 @@ def make_provider(
     http: httpx.AsyncClient | None = None,
     clock: Clock | None = None,
     webhook_url: str | None = None,
+    logger: Logger | None = None,
 ) -> P:
     """
     Build one provider as the core would, with a clock that stands still and an interlock that is on.
@@ -46,6 +47,7 @@ def make_provider(
         http: Client to use instead of a real one that reaches loopback only.
         clock: Clock to use instead of one fixed at *now*.
         webhook_url: What `Services.webhook_url` says.
+        logger: Where it logs; nowhere when None.
 
     Raises:
         ConfigurationError: The settings do not fit, with every key named.
@@ -56,7 +58,7 @@ def make_provider(
         http=http or http_client(egress),
         clock=clock,
         ids=TimeIds(clock, random.Random(0).getrandbits),  # noqa: S311  # repeatable ids, not secrets
-        logger=_SilentLogger(),
+        logger=logger or _SilentLogger(),
         webhook_url=webhook_url,
         egress=egress,
     )

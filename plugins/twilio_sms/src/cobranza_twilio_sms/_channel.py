@@ -325,7 +325,7 @@ def _read_accepted(response: httpx.Response, text: str) -> Accepted:
     if not isinstance(body, dict) or not _is_sid(body.get("sid")):
         raise ProviderError.unrecognised()
     status = body.get("status")
-    if status in _DEAD_ON_ARRIVAL:
+    if isinstance(status, str) and status in _DEAD_ON_ARRIVAL:
         # no callback reports the first status, so it must be told here
         raise from_delivery(read_code(body.get("error_code")))
     # num_segments is "0" until a messaging service has picked a sender

@@ -156,9 +156,9 @@ def _refused(status: int, error: Mapping[str, Any] | None) -> Axes:
         return axes
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return RATE
-    if error is None:
-        return UNREAD
-    return AUTH if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} else REQUEST
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return AUTH
+    return UNREAD if error is None else REQUEST
 
 
 def _contradicted(response: httpx.Response, error: Mapping[str, Any] | None) -> Axes:

@@ -1,0 +1,947 @@
+"""
+The tests that every channel passes.
+"""
+
+from __future__ import annotations
+
+import json
+import typing
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from email.utils import format_datetime
+from functools import partial
+from typing import Any, ClassVar, NoReturn, TypeVar
+
+import anyio
+import attrs
+import httpx
+from anyio.lowlevel import checkpoint
+from attrs import define, evolve, field
+
+from cobranza_sdk.loading import ConfigurationError, FixedClock
+from cobranza_sdk.model import Address, EventKind
+from cobranza_sdk.spec import (
+    API_VERSION,
+    Absent,
+    Accepted,
+    AttemptRef,
+    Category,
+    Channel,
+    Disposition,
+    Event,
+    Found,
+    MessageTemplate,
+    OutboundMessage,
+    ProviderError,
+    Sandbox,
+    Secret,
+    Transmitted,
+    UnsupportedCapabilityError,
+    WebhookRejectedError,
+    WebhookRequest,
+)
+from cobranza_sdk.testing._conformance import Conformance, check, fail, not_applicable
+from cobranza_sdk.testing._providers import EPOCH, make_provider
+from cobranza_sdk.testing._wire import Hooks, Relay, Wire, through
+
+T = TypeVar("T")
+
+#: Letters of these languages that 7-bit alphabets lack, a sign outside Latin-1, one outside the first plane.
+TEXT = "Señor Núñez: su cuota de € 12,50 vence mañana. Não é cobrança judicial. ¿Dudas? Escríbanos 🙂"
+_ADDRESSES = {"e164": "+51900100001", "email": "ana.prueba@example.com"}
+#: Words with which people leave.
+_LEAVE = ("BAJA", "SAIR")
+_REPORTS = {"delivered": "deliver", "read": "read", "failed": "fail"}
+_MAX_CUTS = 60
+_SOON_S = 0.3
+_PATIENCE_S = 10.0
+_SECRET_NAMES = ("token", "secret", "password", "private_key")
+#: Answers with status 200 that accept nothing, as vendors give them.
+_REFUSALS: tuple[Any, ...] = (
+    {"error": {"code": 1, "message": "no"}},
+    {"code": 20001, "message": "no"},
+    {"status": "rejected"},
+    {},
+    [],
+    None,
+    "ok",
+)
+_WRONG: tuple[Any, ...] = (None, 0, True, [], {}, {"id": 1}, ["x"], "")
+_RUBBISH = (
+    b"",
+    b"{",
+    b"[]",
+    b"null",
+    b"0",
+    b'"x"',
+    b"\xff\xfe\x00",
+    b'{"a":',
+    b"[" * 2000,
+    b'{"entry":[{"changes":5}]}',
+)
+
+
+@define
+class _Lines:
+    """
+    A logger that keeps what it is told.
+    """
+
+    lines: list[str] = field(factory=list)
+
+    def debug(self, event: str, **fields: Any) -> None:
+        self.lines.append(f"{event} {fields}")
+
+    info = warning = error = debug
+
+
+@define
+class Bench:
+    """
+    A provider, its vendor's emulator, and what stands between them.
+    """
+
+    cls: Any
+    sandbox: Sandbox
+    hooks: Hooks
+    clock: FixedClock
+    relay: Relay | None = None
+    log: _Lines = field(factory=_Lines)
+    wire: Wire = field(factory=Wire)
+    count: int = 0
+
+    @property
+    def between(self) -> Relay:
+        """
+        What stands between them.
+        """
+        if self.relay is None:
+            fail("nothing stands between the provider and the emulator", "a bench that is relayed")
+        return self.relay
+
+    def settings(self) -> dict[str, Any]:
+        """
+        What the provider is configured with.
+        """
+        told = {**self.sandbox.settings, **self.cls.settings}
+        return told if self.relay is None else through(told, self.sandbox.port, self.relay)
+
+    @asynccontextmanager
+    async def provider(self, **changes: Any) -> typing.AsyncIterator[Channel]:
+        """
+        The provider, built as the core builds it, for one event loop.
+        """
+        self.wire = Wire()
+        timeout = httpx.Timeout(_PATIENCE_S)
+        async with httpx.AsyncClient(transport=self.wire, timeout=timeout) as http:
+            made: Channel = make_provider(
+                self.cls.provider,
+                {**self.settings(), **changes},
+                clock=self.clock,
+                http=http,
+                webhook_url=self.hooks.url,
+                logger=self.log,
+            )
+            try:
+                yield made
+            finally:
+                await made.aclose()
+
+    def message(self, **changes: Any) -> OutboundMessage:
+        """
+        A message like no other.
+        """
+        self.count += 1
+        can = self.cls.provider.capabilities
+        told: dict[str, Any] = {
+            "attempt_id": f"conformance-{self.count}",
+            "idempotency_key": f"conformance-{self.count}",
+            "channel": can.channel,
+            "to": self.cls.address or Address(can.schemes[0], _ADDRESSES.get(can.schemes[0], "conformance-1")),
+            "locale": "es-PE",
+            "text": f"{TEXT} {self.count}",
+            "subject": f"Su cuota, {self.count}" if can.subject else None,
+            "callback_url": self.hooks.url,
+        }
+        if self.cls.template is not None and (can.session_window is not None or not can.free_text):
+            told["template"] = self.cls.template
+        return OutboundMessage(**{**told, **changes})
+
+    def shown(self) -> list[str]:
+        """
+        What passed over HTTP, a line each.
+        """
+        return [
+            f"{each.method} {each.url} -> {each.status} {each.body[:200].decode(errors='replace')}"
+            for each in self.wire.exchanges
+        ]
+
+    def fail(self, found: str, expected: str) -> NoReturn:
+        """
+        End the check, with the exchange that shows it.
+        """
+        fail(found, expected, self.shown())
+
+    def run(self, work: Callable[[Channel], Awaitable[T]], **changes: Any) -> T:
+        """
+        Do something with a provider in an event loop of its own.
+        """
+
+        async def main() -> T:
+            async with self.provider(**changes) as provider:
+                return await work(provider)
+
+        return anyio.run(main)
+
+    async def sent(self, provider: Channel, message: OutboundMessage) -> Accepted | ProviderError:
+        """
+        Send; whatever is not of the contract is a problem.
+        """
+        try:
+            answer: object = await provider.send(message)
+        except ProviderError as error:
+            return error
+        except Exception as error:  # noqa: BLE001  # whatever a plugin raises
+            name = type(error).__name__
+            self.fail(f"send raised {name}", "an Accepted or a ProviderError that says what may be done")
+        if not isinstance(answer, Accepted):
+            self.fail(f"send returned {type(answer).__name__}", "an Accepted with the vendor's id")
+        return answer
+
+    async def refused(self, provider: Channel) -> ProviderError:
+        """
+        Send where nothing can be accepted.
+        """
+        answer = await self.sent(provider, self.message())
+        if isinstance(answer, Accepted):
+            self.fail("send claims that the vendor accepted", "a ProviderError")
+        return answer
+
+    def events(self, requests: Sequence[WebhookRequest]) -> list[Event]:
+        """
+        What the provider reads out of webhooks.
+        """
+
+        async def read(provider: Channel) -> list[Event]:
+            return [event for request in requests for event in provider.parse(provider.verify(request))]
+
+        return self.run(read)
+
+
+class ChannelConformance(Conformance):
+    """
+    Subclass it in a test file, name the channel and its vendor's emulator, and pytest runs every check.
+
+    Attributes:
+        provider: The channel.
+        sandbox: The vendor's emulator.
+        settings: Settings beside those that the emulator gives.
+        address: A person's address that the emulator accepts; one of the first scheme when None.
+        template: A template that the emulator knows, for channels that carry free text not at all or only after the
+            person wrote.
+        refusals: Bodies with status 200 with which this vendor refuses, beside the usual ones.
+    """
+
+    provider: ClassVar[type[Channel]]
+    sandbox: ClassVar[type[Sandbox]]
+    settings: ClassVar[Mapping[str, Any]] = {}
+    address: ClassVar[Address | None] = None
+    template: ClassVar[MessageTemplate | None] = None
+    refusals: ClassVar[Sequence[Any]] = ()
+
+    def signed(self, sandbox: Sandbox, body: bytes, like: WebhookRequest) -> WebhookRequest | None:  # noqa: ARG002  # for subclasses
+        """
+        The webhook *like* with another body, signed as the vendor signs; None where no signature covers a body.
+
+        To be written for channels with receipts or answers.
+        """
+        fail(
+            "the test class does not write signed()",
+            "a request that the vendor could have signed, to hold rubbish against",
+        )
+
+    @contextmanager
+    def bench(self, *, relayed: bool = False) -> Iterator[Bench]:
+        """
+        Everything a check needs, for tests of your own too.
+        """
+        clock = FixedClock(EPOCH)
+        with Hooks(clock.now) as hooks, self.sandbox(clock=clock, webhook_url=hooks.url) as sandbox:
+            if not relayed:
+                yield Bench(cls=type(self), sandbox=sandbox, hooks=hooks, clock=clock)
+                return
+            with Relay(sandbox.port) as relay:
+                yield Bench(cls=type(self), sandbox=sandbox, hooks=hooks, clock=clock, relay=relay)
+
+    # -- what it says of itself ------------------------------------------------------------------------------------
+
+    @check("an operator finds, configures and trusts a provider by its descriptor")
+    def test_the_descriptor_is_complete(self) -> None:
+        cls, can = self.provider, self.provider.capabilities
+        problems = []
+        if not cls.name.isidentifier() or cls.name != cls.name.lower():
+            problems.append(f"name {cls.name!r}, expected small letters, digits and _")
+        if cls.api not in (API_VERSION - 1, API_VERSION):
+            problems.append(f"api {cls.api}, expected {API_VERSION} or the level before")
+        if not attrs.has(cls.config):
+            problems.append(f"config {cls.config!r}, expected an attrs class")
+        if can.lookup and cls.lookup is Channel.lookup:
+            problems.append("lookup is declared and not written")
+        if (can.receipts or can.inbound) and (cls.verify is Channel.verify or cls.parse is Channel.parse):
+            problems.append("receipts or answers are declared, and verify or parse is not written")
+        if self.sandbox.name != cls.name:
+            problems.append(f"the emulator stands in for {self.sandbox.name!r}, expected {cls.name!r}")
+        if problems:
+            fail("; ".join(problems), "a descriptor that holds")
+
+    @check("a slip in the configuration is found when it is read, not when the first debtor is written to")
+    def test_wrong_settings_are_refused_by_name(self) -> None:
+        with self.bench() as bench:
+            for wrong, name in self._wrong_settings(bench.settings()):
+                try:
+                    make_provider(self.provider, wrong, clock=bench.clock)
+                except ConfigurationError as error:
+                    if name in str(error):
+                        continue
+                    fail(f"the error does not name {name}: {error}", "the key, in the error")
+                fail(f"settings with a wrong or missing {name} were taken", "a ConfigurationError")
+
+    def _wrong_settings(self, good: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+        yield {**good, "no_such_key": 1}, "no_such_key"
+        hints = typing.get_type_hints(self.provider.config)
+        for entry in attrs.fields(self.provider.config):
+            if entry.default is attrs.NOTHING and entry.name in good:
+                yield {name: value for name, value in good.items() if name != entry.name}, entry.name
+                if Secret.__name__ not in str(hints[entry.name]):  # where that lies is checked when it is read
+                    yield {**good, entry.name: ""}, entry.name
+
+    @check("what is no Secret is printed, logged and kept")
+    def test_credentials_are_typed_as_secrets(self) -> None:
+        hints = typing.get_type_hints(self.provider.config)
+        plain = [
+            entry.name
+            for entry in attrs.fields(self.provider.config)
+            if any(word in entry.name for word in _SECRET_NAMES) and Secret.__name__ not in str(hints[entry.name])
+        ]
+        if plain:
+            fail(f"plain text: {', '.join(plain)}", "cobranza_sdk.Secret for every credential")
+
+    # -- sending ---------------------------------------------------------------------------------------------------
+
+    @check("a debtor reads what was judged and recorded, to the letter, or the record is worth nothing")
+    def test_what_is_asked_is_what_arrives(self) -> None:
+        with self.bench() as bench:
+            message = bench.message()
+            answer = bench.run(lambda provider: bench.sent(provider, message))
+            if isinstance(answer, ProviderError):
+                bench.fail(f"the emulator's own answer became {answer}", "Accepted")
+            if len(bench.sandbox.received) != 1:
+                bench.fail(f"{len(bench.sandbox.received)} messages arrived", "one")
+            got = bench.sandbox.received[0]
+            pairs = [
+                ("recipient", got.to, message.to),
+                ("vendor's id", got.provider_message_id, answer.provider_message_id),
+            ]
+            if message.template is None:
+                pairs.append(("text", got.text.strip(), message.text))
+            else:
+                pairs.append(("template", got.template, message.template.name))
+                pairs.append(("parameters", got.text, "\n".join(message.template.parameters)))
+            if self.provider.capabilities.correlation:
+                pairs.append(("attempt id", got.attempt_id, message.attempt_id))
+            for name, found, wanted in pairs:
+                if found != wanted:
+                    bench.fail(f"{name} {found!r} arrived", f"{wanted!r}")
+
+    @check("within a conversation people expect words, not forms")
+    def test_free_text_passes_after_the_person_wrote(self) -> None:
+        can = self.provider.capabilities
+        if can.session_window is None or not can.free_text or not can.inbound:
+            not_applicable("free text needs no conversation")
+        with self.bench() as bench:
+            self._reported(bench, "reply", "¿Cuánto debo?")
+            message = bench.message(template=None)
+            answer = bench.run(lambda provider: bench.sent(provider, message))
+            got = bench.sandbox.received[-1]
+            if not isinstance(answer, Accepted) or (got.template, got.text.strip()) != (None, message.text):
+                bench.fail(f"{answer}, and {got.text!r} arrived", f"{message.text!r}")
+
+    @check("receipts are matched by the vendor's id: one id for two messages credits the wrong debtor")
+    def test_each_message_has_an_id_of_its_own(self) -> None:
+        with self.bench() as bench:
+
+            async def several(provider: Channel) -> list[Accepted | ProviderError]:
+                return [await bench.sent(provider, bench.message()) for _ in range(3)]
+
+            ids = [answer.provider_message_id for answer in bench.run(several) if isinstance(answer, Accepted)]
+            known = [message.provider_message_id for message in bench.sandbox.received]
+            if len(set(ids)) != 3 or ids != known:  # noqa: PLR2004  # as many as were sent
+                bench.fail(f"ids {ids}, while the emulator gave {known}", "the emulator's three ids, in order")
+
+    @check("what the vendor offers as a safeguard against double sending has to be used")
+    def test_a_repeated_call_is_one_message_where_that_is_declared(self) -> None:
+        if self.provider.capabilities.idempotency_window is None:
+            not_applicable("no idempotency window is declared")
+        with self.bench() as bench:
+            message = bench.message()
+
+            async def twice(provider: Channel) -> list[Accepted | ProviderError]:
+                return [await bench.sent(provider, message) for _ in range(2)]
+
+            first, second = bench.run(twice)
+            if len(bench.sandbox.received) != 1 or first != second:
+                bench.fail(
+                    f"{len(bench.sandbox.received)} messages for one key, answers {first} and {second}",
+                    "one message and the same answer twice",
+                )
+
+    @check("an unknown outcome is cleared up by looking, or stays unknown; it is never guessed")
+    def test_looking_up_finds_what_was_sent(self) -> None:
+        with self.bench() as bench:
+            message = bench.message()
+
+            async def look(provider: Channel) -> None:
+                absent = AttemptRef(
+                    attempt_id=message.attempt_id, to=message.to, sent_at=bench.clock.now(), text=message.text
+                )
+                if not self.provider.capabilities.lookup:
+                    await self._expect_unsupported(bench, provider, absent)
+                    return
+                if isinstance(found := await provider.lookup(absent), Found):
+                    bench.fail(f"{found} before anything was sent", "Absent or Undetermined")
+                answer = await bench.sent(provider, message)
+                if not isinstance(answer, Accepted):
+                    bench.fail(f"{answer}", "Accepted")
+                sent_id = answer.provider_message_id
+                for attempt in (absent, evolve(absent, provider_message_id=sent_id)):
+                    found = await provider.lookup(attempt)
+                    if isinstance(found, Absent):
+                        bench.fail("Absent, while the vendor has it", "Found, or Undetermined in doubt")
+                    if isinstance(found, Found) and found.provider_message_id != sent_id:
+                        bench.fail(f"{found}", f"the id {sent_id}")
+                    if attempt.provider_message_id is not None and not isinstance(found, Found):
+                        bench.fail(f"{found} for the vendor's own id", "Found")
+
+            bench.run(look)
+
+    async def _expect_unsupported(self, bench: Bench, provider: Channel, attempt: AttemptRef) -> None:
+        try:
+            await provider.lookup(attempt)
+        except UnsupportedCapabilityError:
+            if bench.wire.exchanges:
+                bench.fail("a request was made first", "the refusal before any I/O")
+            return
+        bench.fail("lookup answered", "UnsupportedCapabilityError, since it is not declared")
+
+    # -- faults ----------------------------------------------------------------------------------------------------
+
+    @check("what never left may be sent again; without this every outage costs a message")
+    def test_a_refused_connection_means_not_transmitted(self) -> None:
+        with self.bench(relayed=True) as bench:
+            relay = bench.between
+            relay.close()
+            error = bench.run(bench.refused)
+            if error.transmitted is not Transmitted.NO or error.disposition is Disposition.NEVER:
+                bench.fail(f"{error}", "transmitted: no, and to be tried again")
+
+    @check("'not transmitted' said of a message that is out sends it twice: the double charge of this trade")
+    def test_a_cut_connection_never_denies_what_the_vendor_has(self) -> None:
+        for pieces in range(_MAX_CUTS):
+            with self.bench(relayed=True) as bench:
+                relay = bench.between
+                relay.cut_after = pieces
+                answer = bench.run(lambda provider: bench.sent(provider, bench.message()))
+                if not relay.was_cut:
+                    return
+                has_it = bool(bench.sandbox.received)
+                if isinstance(answer, Accepted):
+                    if not has_it or bench.sandbox.received[0].provider_message_id != answer.provider_message_id:
+                        bench.fail(f"cut after {pieces} answers, {answer}", "no acceptance without the vendor's")
+                elif has_it and answer.transmitted is Transmitted.NO:
+                    bench.fail(f"cut after {pieces} answers: {answer}", "transmitted: maybe; the vendor has it")
+        fail(f"after {_MAX_CUTS} answers the exchange is still not over", "a send that ends")
+
+    @check("a vendor behind the wrong port or a broken proxy must not be taken for one that accepts")
+    def test_a_wrong_protocol_is_told(self) -> None:
+        for greeting in (
+            b"SSH-2.0-x\r\n",
+            b"\x15\x03\x03\x00\x02\x02\x28",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nnot js",
+        ):
+            with self.bench(relayed=True) as bench:
+                relay = bench.between
+                relay.greeting = greeting
+                bench.run(bench.refused)
+
+    @check("a certificate that does not hold may be an attacker's: nothing is said to it, nothing was sent")
+    def test_a_tls_failure_means_not_transmitted(self) -> None:
+        with self.bench(relayed=True) as bench:
+            relay = bench.between
+            relay.greeting = b"\x15\x03\x03\x00\x02\x02\x28"
+            secure = {
+                name: value.replace("http://127", "https://127")
+                for name, value in bench.settings().items()
+                if isinstance(value, str) and value.startswith("http://127")
+            }
+            if not secure:
+                not_applicable("no setting of the emulator is an http address")
+            error = bench.run(bench.refused, **secure)
+            if error.transmitted is not Transmitted.NO:
+                bench.fail(f"{error}", "transmitted: no")
+
+    @check("the core ends a call at its deadline; what swallows that holds a worker for ever")
+    def test_a_cancelled_call_ends_at_once(self) -> None:
+        with self.bench(relayed=True) as bench:
+            relay = bench.between
+            relay.mute = True
+            ended: list[bool] = []
+
+            async def cancelled(provider: Channel) -> None:
+                with anyio.move_on_after(_SOON_S) as scope:
+                    await bench.sent(provider, bench.message())
+                ended.append(scope.cancelled_caught)
+                relay.release()
+
+            bench.run(cancelled)
+            if ended != [True]:
+                bench.fail("the cancellation was swallowed", "CancelledError passed on")
+
+    @check("one provider that blocks the event loop stops every other message and every webhook")
+    def test_waiting_never_blocks_the_loop(self) -> None:
+        with self.bench(relayed=True) as bench:
+            relay = bench.between
+            relay.mute = True
+
+            async def both(provider: Channel) -> None:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(bench.sent, provider, bench.message())
+                    while not relay.connections:  # told by a thread
+                        await checkpoint()
+                    relay.release()
+
+            bench.run(both)
+
+    @check("a vendor's 429 says wait; hammering it gets the account closed, giving up loses the message")
+    def test_too_many_requests_are_waited_out(self) -> None:
+        with self.bench() as bench:
+            later = format_datetime(bench.clock.now() + timedelta(seconds=9), usegmt=True)
+            for headers, wait in (
+                ({"Retry-After": "7"}, 7),
+                ({"Retry-After": later}, 9),
+                ({}, None),
+                ({"Retry-After": "soon"}, None),
+            ):
+                error = self._answered(bench, httpx.Response(429, headers=headers, json={}))
+                right = (error.category, error.disposition, error.transmitted) == (
+                    Category.RATE_LIMIT,
+                    Disposition.RETRY,
+                    Transmitted.NO,
+                )
+                if not right or (wait is not None and error.retry_after != wait):
+                    bench.fail(
+                        f"{error}, retry_after {error.retry_after} for {headers}",
+                        f"rate_limit, retry, not transmitted, {wait}",
+                    )
+
+    @check("a vendor that is down comes back; what it did with the message nobody knows unless it says so")
+    def test_server_errors_promise_nothing(self) -> None:
+        with self.bench() as bench:
+            for status in (500, 502, 503, 504):
+                for body in (b"", b"<html>gateway</html>", b'{"error": {"message": "down"}}'):
+                    error = self._answered(bench, httpx.Response(status, content=body))
+                    if error.transmitted is Transmitted.YES or error.category in (
+                        Category.VALIDATION,
+                        Category.RECIPIENT,
+                    ):
+                        bench.fail(f"{error} for {status}", "provider_down, transmitted: no or maybe")
+
+    @check(
+        "wrong credentials are mended by a person; repeated they lock the account, blamed on the debtor they lose them"
+    )
+    def test_wrong_credentials_are_the_accounts_fault(self) -> None:
+        with self.bench() as bench:
+            error = self._answered(bench, httpx.Response(401, json={}))
+            if (
+                error.category not in (Category.AUTH, Category.CONFIG)
+                or error.disposition is not Disposition.FIX_FIRST
+                or error.transmitted is not Transmitted.NO
+            ):
+                bench.fail(f"{error}", "auth, fix_first, not transmitted")
+
+    @check("'accepted' without the vendor's id is a message that nobody can trace")
+    def test_status_200_alone_accepts_nothing(self) -> None:
+        with self.bench() as bench:
+            for body in (*_REFUSALS, *self.refusals):
+                self._answered(bench, httpx.Response(200, json=body))
+
+    @check("half an answer is no answer; but the vendor may have the message")
+    def test_a_broken_answer_is_unknown_not_refused(self) -> None:
+        with self.bench() as bench:
+            for keep in (0, 1, 0.5, 0.9):
+                error = self._altered(bench, partial(_beginning, keep))
+                if error.transmitted is Transmitted.NO:
+                    bench.fail(f"{error}", "transmitted: maybe or yes; the vendor has it")
+
+    @check("vendors change their answers without notice; a worker that stumbles over one stops for all")
+    def test_an_answer_of_the_wrong_shape_is_read_with_care(self) -> None:
+        with self.bench() as bench:
+            answer = bench.run(lambda provider: bench.sent(provider, bench.message()))
+            if not bench.wire.exchanges:
+                not_applicable("it does not speak HTTP through its services")
+            if not isinstance(answer, Accepted):
+                bench.fail(f"{answer}", "Accepted")
+            try:
+                real = json.loads(bench.wire.exchanges[-1].body)
+            except ValueError:
+                not_applicable("its vendor does not answer in JSON")
+
+            async def all_shapes(provider: Channel) -> None:
+                for path in _leaves(real):
+                    for wrong in _WRONG:
+                        await self._shaped(bench, provider, path, wrong)
+
+            bench.run(all_shapes)
+
+    async def _shaped(self, bench: Bench, provider: Channel, path: tuple[Any, ...], wrong: Any) -> None:
+        def alter(response: httpx.Response) -> httpx.Response:
+            return httpx.Response(response.status_code, json=_with(json.loads(response.content), path, wrong))
+
+        bench.wire.altered = alter
+        answer = await bench.sent(provider, bench.message())
+        where = f"{'.'.join(map(str, path))} = {wrong!r}"
+        if isinstance(answer, Accepted):
+            if answer.provider_message_id != bench.sandbox.received[-1].provider_message_id:
+                bench.fail(f"{answer} for {where}", "the vendor's id or no acceptance")
+        elif answer.transmitted is Transmitted.NO:
+            bench.fail(f"{answer} for {where}", "transmitted: maybe or yes; the vendor has it")
+
+    def _answered(self, bench: Bench, response: httpx.Response) -> ProviderError:
+        """
+        What the provider makes of an answer.
+        """
+
+        async def send(provider: Channel) -> ProviderError:
+            bench.wire.instead = response
+            answer = await bench.sent(provider, bench.message())
+            if bench.wire.is_armed:
+                not_applicable("it does not speak HTTP through its services")
+            if isinstance(answer, Accepted):
+                bench.fail(f"{answer}", "a ProviderError")
+            return answer
+
+        return bench.run(send)
+
+    def _altered(self, bench: Bench, change: Callable[[bytes], bytes]) -> ProviderError:
+        async def send(provider: Channel) -> ProviderError:
+            bench.wire.altered = lambda response: httpx.Response(
+                response.status_code, headers=response.headers, content=change(response.content)
+            )
+            answer = await bench.sent(provider, bench.message())
+            if bench.wire.is_armed:
+                not_applicable("it does not speak HTTP through its services")
+            if isinstance(answer, Accepted):
+                bench.fail(f"{answer}", "a ProviderError")
+            return answer
+
+        return bench.run(send)
+
+    # -- webhooks --------------------------------------------------------------------------------------------------
+
+    @check("a receipt that is declared and never read leaves every message 'sent' for ever")
+    def test_declared_receipts_are_told(self) -> None:
+        declared = sorted(self.provider.capabilities.receipts & _REPORTS.keys())
+        if not declared:
+            not_applicable("no receipts are declared")
+        with self.bench() as bench:
+            for kind in declared:
+                message, requests = self._reported(bench, _REPORTS[kind])
+                events = bench.events(requests)
+                told = [event for event in events if event.kind == kind]
+                if not told:
+                    bench.fail(f"events {[str(event.kind) for event in events]}", f"one of the kind {kind}")
+                wanted = bench.sandbox.received[-1].provider_message_id
+                if told[0].provider_message_id != wanted and told[0].attempt_id != message.attempt_id:
+                    bench.fail(f"{told[0]}", f"the vendor's id {wanted}")
+                if told[0].account != bench.run(_account):
+                    bench.fail(f"account {told[0].account}", "the account that these settings speak for")
+
+    def _reported(
+        self, bench: Bench, report: str, *words: str, needed: bool = True
+    ) -> tuple[OutboundMessage, list[WebhookRequest]]:
+        """
+        A message that was sent, and the webhooks that the emulator then posts about it.
+        """
+        message = bench.message()
+        answer = bench.run(lambda provider: bench.sent(provider, message))
+        if not isinstance(answer, Accepted):
+            bench.fail(f"{answer}", "Accepted")
+        bench.hooks.take()
+        status = getattr(bench.sandbox, report)(answer.provider_message_id, *words)
+        requests = bench.hooks.take()
+        if needed and (status is None or not requests):
+            bench.fail(f"the emulator posts nothing for {report}", "a webhook, since the capability is declared")
+        return message, requests
+
+    @check("what a debtor writes is how they opt out, dispute and prove that they paid")
+    def test_answers_are_told(self) -> None:
+        if not self.provider.capabilities.inbound:
+            not_applicable("no answers are declared")
+        for words in ("¿Puedo pagar mañana? 🙂", *_LEAVE):
+            with self.bench() as bench:
+                message, requests = self._reported(bench, "reply", words, needed=words in _LEAVE)
+                if not requests:  # a channel whose answers are clicks, not words
+                    continue
+                events = bench.events(requests)
+                told = [event for event in events if event.kind in (EventKind.INBOUND_MESSAGE, EventKind.OPT_OUT)]
+                if not told:
+                    bench.fail(f"events {[str(event.kind) for event in events]}", "the answer")
+                if told[0].kind is EventKind.INBOUND_MESSAGE and told[0].text != words:
+                    bench.fail(f"text {told[0].text!r}", f"{words!r}")
+                if told[0].address is not None and told[0].address.value != message.to.value:
+                    bench.fail("another address", "the person's who was written to")
+
+    def _a_webhook(self, bench: Bench) -> WebhookRequest:
+        can = self.provider.capabilities
+        reports = [(_REPORTS[kind], ()) for kind in sorted(can.receipts & _REPORTS.keys())]
+        if can.inbound:
+            reports.append(("reply", ("BAJA",)))  # type: ignore[arg-type]  # words of the person
+        if not reports:
+            not_applicable("neither receipts nor answers are declared")
+        report, words = reports[0]
+        return self._reported(bench, report, *words)[1][0]
+
+    @check("whoever can post to a public address could otherwise mark debts as disputed or people as opted out")
+    def test_forged_webhooks_are_rejected(self) -> None:
+        with self.bench() as bench:
+            request = self._a_webhook(bench)
+            good = bench.events([request])
+            bare = evolve(request, headers={}, url=request.url.partition("?")[0])
+            if _outcome(bench, bare) is not None:
+                bench.fail("taken without headers and query", "WebhookRejectedError: nothing proves the sender")
+            for name, forged in _forgeries(request):
+                found = _outcome(bench, forged)
+                if found is not None and found != good:
+                    bench.fail(f"taken with {name}: {found}", "WebhookRejectedError, or the same events")
+
+    @check("a webhook of one account must not speak for another")
+    def test_another_accounts_secret_does_not_verify(self) -> None:
+        with self.bench() as bench:
+            request = self._a_webhook(bench)
+            hints = typing.get_type_hints(self.provider.config)
+            secret = {
+                name: f"{value[:-1]}{'A' if value[-1] != 'A' else 'B'}"
+                for name, value in bench.settings().items()
+                if isinstance(value, str) and value and Secret.__name__ in str(hints.get(name))
+            }
+            if not secret:
+                not_applicable("the emulator's settings hold no secret")
+
+            async def verify(provider: Channel) -> bool:
+                try:
+                    provider.verify(request)
+                except WebhookRejectedError:
+                    return False
+                return True
+
+            if bench.run(verify, **secret):
+                bench.fail("taken with other secrets", "WebhookRejectedError")
+
+    @check("vendors deliver twice, late and out of order; only a stable key keeps one answer one answer")
+    def test_a_redelivery_has_the_same_keys(self) -> None:
+        with self.bench() as bench:
+            request = self._a_webhook(bench)
+            later = evolve(request, received_at=request.received_at + timedelta(hours=2))
+            first, second = (bench.events([each]) for each in (request, later))
+            if [event.key for event in first] != [event.key for event in second] or not first:
+                bench.fail("other keys for the same webhook", "the same keys, at any time")
+            keys = [event.key for event in first]
+            if len(set(keys)) != len(keys):
+                bench.fail(f"keys {keys}", "each once")
+
+    @check("a vendor adds kinds of webhooks without asking; a signed one that stumbles is redelivered for days")
+    def test_signed_rubbish_is_rejected_or_says_nothing(self) -> None:
+        with self.bench() as bench:
+            request = self._a_webhook(bench)
+            huge = b'{"object": "' + b"x" * (self.provider.capabilities.webhook_bytes - 32) + b'"}'
+            for body in (*_RUBBISH, huge):
+                signed = self.signed(bench.sandbox, body, request)
+                if signed is None:
+                    not_applicable("no signature covers a body")
+                kinds = _kinds(bench, signed)
+                if kinds - {EventKind.UNKNOWN}:
+                    bench.fail(f"{kinds} out of {body[:40]!r}", "nothing, unknown, or WebhookRejectedError")
+
+    # -- what must not be seen, and whom it talks to ---------------------------------------------------------------
+
+    @check("a name or number in a log is a leak that nobody can take back")
+    def test_nothing_personal_or_secret_is_told(self) -> None:
+        with self.bench() as bench:
+            message = bench.message(subject="Canario de asunto" if self.provider.capabilities.subject else None)
+            echo = {"message": f"{message.to.value} {message.text}", "error": {"message": message.to.value, "code": 1}}
+            said: list[str] = []
+
+            async def talk(provider: Channel) -> None:
+                said.extend([repr(provider), repr(provider.settings), str(provider.settings)])
+                for status in (400, 401, 403, 500, 200):
+                    bench.wire.instead = httpx.Response(status, json=echo)
+                    answer = await bench.sent(provider, message)
+                    said.extend([repr(answer), str(answer)])
+                    bench.wire.instead = None
+
+            bench.run(talk)
+            said += bench.log.lines
+            hints = typing.get_type_hints(self.provider.config)
+            secrets = [
+                value
+                for name, value in bench.sandbox.settings.items()
+                if isinstance(value, str) and value and Secret.__name__ in str(hints.get(name))
+            ]
+            for canary in (message.to.value, message.text, *secrets):
+                leaks = [line for line in said if canary in line]
+                if leaks:
+                    fail(f"told: {leaks[0][:120]}", "ids and codes only")
+
+    @check("an operator opens a firewall for the hosts that a provider names, and for no other")
+    def test_only_declared_hosts_are_reached(self) -> None:
+        with self.bench() as bench:
+
+            async def send(provider: Channel) -> set[str]:
+                await bench.sent(provider, bench.message())
+                return set(provider.hosts)
+
+            declared = bench.run(send)
+            if not declared:
+                bench.fail("no hosts are declared", "every host that it connects to")
+            strangers = bench.wire.hosts - declared
+            if strangers:
+                bench.fail(f"reached {', '.join(sorted(strangers))}", f"only {', '.join(sorted(declared))}")
+
+    @check("an agency runs many accounts of one vendor in one process")
+    def test_two_accounts_stand_side_by_side(self) -> None:
+        with self.bench() as one, self.bench() as two:
+
+            async def send() -> None:
+                async with one.provider() as first, two.provider() as second, anyio.create_task_group() as group:
+                    for _ in range(3):
+                        group.start_soon(one.sent, first, one.message(text="uno"))
+                        group.start_soon(two.sent, second, two.message(text="dos"))
+
+            anyio.run(send)
+            for bench, word in ((one, "uno"), (two, "dos")):
+                texts = [message.text.strip() for message in bench.sandbox.received if message.template is None]
+                if len(bench.sandbox.received) != 3 or set(texts) - {word}:  # noqa: PLR2004  # as many as were sent
+                    bench.fail(f"{len(bench.sandbox.received)} messages {texts}", f"three of {word!r}")
+
+    @check("a process that cannot be shut down is killed, amid what it is doing")
+    def test_it_can_be_closed_and_built_again(self) -> None:
+        with self.bench() as bench:
+
+            async def close(provider: Channel) -> None:
+                await bench.sent(provider, bench.message())
+                await provider.aclose()
+                await provider.aclose()
+
+            bench.run(close)
+            answer = bench.run(lambda provider: bench.sent(provider, bench.message()))
+            if not isinstance(answer, Accepted):
+                bench.fail(f"{answer} after closing and building again", "Accepted")
+
+    @check("doctor tells an operator what is wrong before the first message does")
+    def test_check_tells_whether_it_works(self) -> None:
+        with self.bench(relayed=True) as bench:
+            health = bench.run(lambda provider: provider.check())
+            if not health.ok:
+                bench.fail(f"{health} with the emulator's own settings", "ok")
+            if bench.sandbox.received:
+                bench.fail("a message was sent by checking", "no side effects")
+            if health.detail == "nothing to check":
+                return
+            bench.between.close()
+
+            async def ask(provider: Channel) -> bool:
+                try:
+                    return (await provider.check()).ok
+                except ProviderError:
+                    return False
+
+            if bench.run(ask):
+                bench.fail("ok, while nobody can be reached", "not ok, or a ProviderError")
+
+
+def _beginning(share: float, body: bytes) -> bytes:
+    """
+    The first part of a body; 1 stands for one byte.
+    """
+    return body[: int(len(body) * share) if share < 1 else 1]
+
+
+async def _account(provider: Channel) -> str:
+    return provider.account
+
+
+def _outcome(bench: Bench, request: WebhookRequest) -> list[Event] | None:
+    """
+    The events that are believed, or None where the request is rejected.
+    """
+    try:
+        return bench.events([request])
+    except WebhookRejectedError:
+        return None
+    except Exception as error:  # noqa: BLE001  # whatever a plugin raises
+        name = type(error).__name__
+        bench.fail(f"verify or parse raised {name}", "WebhookRejectedError for what is not proven")
+
+
+def _kinds(bench: Bench, request: WebhookRequest) -> set[EventKind]:
+    try:
+        return {event.kind for event in bench.events([request])}
+    except WebhookRejectedError:
+        return set()
+    except Exception as error:  # noqa: BLE001  # whatever a plugin raises
+        name = type(error).__name__
+        bench.fail(f"verify or parse raised {name}", "WebhookRejectedError for what cannot be read")
+
+
+def _forgeries(request: WebhookRequest) -> Iterator[tuple[str, WebhookRequest]]:
+    """
+    The request with one thing changed: a byte of the body, a header, the address.
+    """
+    body = request.body
+    for place in sorted({0, len(body) // 3, len(body) // 2, len(body) - 1}) if body else ():
+        yield f"byte {place} changed", evolve(request, body=body[:place] + bytes([body[place] ^ 1]) + body[place + 1 :])
+    yield "a byte more", evolve(request, body=body + b" ")
+    for name in request.headers:
+        others = {key: value for key, value in request.headers.items() if key != name}
+        yield f"no header {name}", evolve(request, headers=others)
+        value = request.headers[name]
+        if value:
+            swapped = value[:-1] + ("0" if value[-1] != "0" else "1")
+            yield f"another {name}", evolve(request, headers={**others, name: swapped})
+            yield f"an empty {name}", evolve(request, headers={**others, name: ""})
+            yield f"a strange {name}", evolve(request, headers={**others, name: "sha256=é"})
+    yield "another path", evolve(request, url=request.url.replace("/webhooks/", "/webhooks/x"))
+    if "?" in request.url:
+        yield "another query", evolve(request, url=request.url[:-1] + ("0" if request.url[-1] != "0" else "1"))
+
+
+def _leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """
+    Where a document's plain values stand, and its lists and tables.
+    """
+    if path:
+        yield path
+    if isinstance(value, dict):
+        for key, member in value.items():
+            yield from _leaves(member, (*path, key))
+    elif isinstance(value, list):
+        for index, member in enumerate(value):
+            yield from _leaves(member, (*path, index))
+
+
+def _with(document: Any, path: tuple[Any, ...], value: Any) -> Any:
+    at = document
+    for step in path[:-1]:
+        at = at[step]
+    at[path[-1]] = value
+    return document
