@@ -98,11 +98,13 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """
-    Check core, every plugin and the examples of the docs with mypy --strict.
+    Check core, every plugin, what `cobranza new` writes and the examples of the docs with mypy --strict.
     """
     install(session, "mypy", *requirements())
     examples = sorted(HERE.glob("docs/examples/*.py"))
-    session.run("mypy", "--strict", *map(str, SOURCES), *map(str, examples), env={"MYPYPATH": search_path()})
+    beginnings = sorted(HERE.glob("src/cobranza_sdk/cli/scaffold/*/src/*/*.py"))
+    path = ":".join([search_path(), *{str(file.parent.parent) for file in beginnings}])
+    session.run("mypy", "--strict", *map(str, [*SOURCES, *examples, *beginnings]), env={"MYPYPATH": path})
 
 
 @nox.session

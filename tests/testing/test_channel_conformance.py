@@ -1,5 +1,6 @@
 """
-The kit for channels, held against a zoo: a channel by the book passes every check, and each check has its own mutant.
+The kit for channels, held against a zoo: the channel that `cobranza new channel` writes passes every check,
+and each check has its own mutant.
 """
 
 from __future__ import annotations
@@ -7,14 +8,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar
 
+import attrs
 import httpx
 import pytest
 from attrs import evolve, field, frozen
-from tests.testing.pigeon import HOOK_SECRET, Pigeon, PigeonChat, PigeonSandbox, PigeonSettings, an_address, no, sign
 
+from cobranza_acme_sms._channel import SIGNATURE, AcmeSms, AcmeSmsSettings, sign
+from cobranza_acme_sms._sandbox import AcmeSmsSandbox
 from cobranza_sdk import (
     Absent,
     Accepted,
@@ -37,19 +40,43 @@ from cobranza_sdk import (
     WebhookRejectedError,
     WebhookRequest,
 )
-from cobranza_sdk.testing import ChannelConformance, Skip
+from cobranza_sdk.testing import ChannelConformance, FixedClock, Skip
+
+EPOCH = datetime(2026, 8, 5, 17, 0, tzinfo=UTC)
+
+
+SECRET = str(AcmeSmsSandbox(clock=FixedClock(EPOCH)).settings["webhook_secret"])
+
+
+class AcmeChat(AcmeSms):
+    """
+    The same where a conversation has to be open for free text.
+    """
+
+    capabilities = evolve(AcmeSms.capabilities, session_window=timedelta(hours=24), templates=True)
+
+    def form(self, message: OutboundMessage) -> dict[str, Any]:
+        form, template = super().form(message), message.template
+        return form if template is None else form | {"template": template.name, "text": "\n".join(template.parameters)}
+
+
+def no(category: Category, disposition: Disposition, wait: float | None = None) -> ProviderError:
+    """
+    It did not leave.
+    """
+    return ProviderError(category, disposition, Transmitted.NO, retry_after=wait)
 
 
 class Signs(ChannelConformance):
     """
-    How Pigeon signs.
+    How Acme signs.
     """
 
-    provider: ClassVar[type[Channel]] = Pigeon
-    sandbox: ClassVar[type[Sandbox]] = PigeonSandbox
+    provider: ClassVar[type[Channel]] = AcmeSms
+    sandbox: ClassVar[type[Sandbox]] = AcmeSmsSandbox
 
     def signed(self, sandbox: Sandbox, body: bytes, like: WebhookRequest) -> WebhookRequest:
-        return evolve(like, body=body, headers={"X-Pigeon-Signature": sign(HOOK_SECRET, body)})
+        return evolve(like, body=body, headers={SIGNATURE: sign(SECRET, body)})
 
 
 class SignsChat(Signs):
@@ -57,7 +84,7 @@ class SignsChat(Signs):
     The same, in conversations.
     """
 
-    provider: ClassVar[type[Channel]] = PigeonChat
+    provider: ClassVar[type[Channel]] = AcmeChat
     template: ClassVar[MessageTemplate | None] = MessageTemplate(
         name="due", language="es_PE", parameters=["Señor Núñez", "€ 12,50 🙂"]
     )
@@ -79,70 +106,70 @@ class TestChatByTheBook(SignsChat):
 
 
 @frozen(kw_only=True)
-class PlainSettings(PigeonSettings):
+class PlainSettings(AcmeSmsSettings):
     token: str  # type: ignore[assignment]  # what is wrong with it
 
 
 @frozen(kw_only=True)
 class BlankSettings:
-    base_url: str = field(validator=an_address)
-    loft: str
+    base_url: str = field(validator=attrs.fields(AcmeSmsSettings).base_url.validator)
+    sender: str
     token: Secret
-    hook_secret: Secret
+    webhook_secret: Secret
 
 
-class Shouting(Pigeon):
-    name = "Pigeon Post"
+class Shouting(AcmeSms):
+    name = "Acme Post"
 
 
-class TakesBlanks(Pigeon):
+class TakesBlanks(AcmeSms):
     config = BlankSettings
 
 
-class PlainToken(Pigeon):
+class PlainToken(AcmeSms):
     config = PlainSettings
 
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.settings.token}"}
 
 
-class Ascii(Pigeon):
-    def note(self, message: OutboundMessage) -> dict[str, Any]:
-        return {**super().note(message), "text": message.text.encode("ascii", "replace").decode()}
+class Ascii(AcmeSms):
+    def form(self, message: OutboundMessage) -> dict[str, Any]:
+        return {**super().form(message), "text": message.text.encode("ascii", "replace").decode()}
 
 
-class FormsOnly(PigeonChat):
-    def note(self, message: OutboundMessage) -> dict[str, Any]:
-        return {**super().note(message), "template": "due"}
+class FormsOnly(AcmeChat):
+    def form(self, message: OutboundMessage) -> dict[str, Any]:
+        return {**super().form(message), "template": "due"}
 
 
-class OneId(Pigeon):
+class OneId(AcmeSms):
     def read_accepted(self, response: httpx.Response) -> Accepted:
         super().read_accepted(response)
         return Accepted(provider_message_id="pg")
 
 
-class Forgetful(Pigeon):
-    def note(self, message: OutboundMessage) -> dict[str, Any]:
-        return {**super().note(message), "key": None}
+class Forgetful(AcmeSms):
+    def form(self, message: OutboundMessage) -> dict[str, Any]:
+        return {**super().form(message), "key": None}
 
 
-class NeverThere(Pigeon):
+class NeverThere(AcmeSms):
     async def lookup(self, attempt: AttemptRef) -> Found | Absent | Undetermined:
         return Absent(checked_until=self.services.clock.now())
 
 
-class Timid(Pigeon):
+class Timid(AcmeSms):
     def unsent(self, error: httpx.HTTPError) -> ProviderError:
         return ProviderError(Category.NETWORK, Disposition.NEVER, Transmitted.MAYBE)
 
 
-class Denies(Pigeon):
+class Denies(AcmeSms):
     def unsent(self, error: httpx.HTTPError) -> ProviderError:
         return no(Category.NETWORK, Disposition.RETRY)
 
 
-class Credulous(Pigeon):
+class Credulous(AcmeSms):
     async def send(self, message: OutboundMessage) -> Accepted:
         try:
             return await super().send(message)
@@ -155,10 +182,10 @@ class Credulous(Pigeon):
 class TrustsNoTls(Timid):
     def unsent(self, error: httpx.HTTPError) -> ProviderError:
         secure = self.settings.base_url.startswith("https:")
-        return super().unsent(error) if secure else Pigeon.unsent(self, error)
+        return super().unsent(error) if secure else AcmeSms.unsent(self, error)
 
 
-class Stubborn(Pigeon):
+class Stubborn(AcmeSms):
     async def send(self, message: OutboundMessage) -> Accepted:
         try:
             return await super().send(message)
@@ -166,31 +193,31 @@ class Stubborn(Pigeon):
             raise ProviderError.unrecognised() from None
 
 
-class Blocking(Pigeon):
+class Blocking(AcmeSms):
     async def send(self, message: OutboundMessage) -> Accepted:
-        body = json.dumps(self.note(message)).encode()
-        answer = httpx.post(f"{self.settings.base_url}/notes", content=body, headers=self.headers())  # noqa: ASYNC210
+        body = json.dumps(self.form(message)).encode()
+        answer = httpx.post(f"{self.settings.base_url}/messages", content=body, headers=self.headers())  # noqa: ASYNC210
         return Accepted(provider_message_id=answer.json()["id"])
 
 
-class Impatient(Pigeon):
+class Impatient(AcmeSms):
     def refusal(self, response: httpx.Response) -> ProviderError:
         return (
             no(Category.RATE_LIMIT, Disposition.RETRY, 1) if response.status_code == 429 else super().refusal(response)
         )
 
 
-class BlamesTheDebtor(Pigeon):
+class BlamesTheDebtor(AcmeSms):
     def refusal(self, response: httpx.Response) -> ProviderError:
         return no(Category.RECIPIENT, Disposition.NEVER) if response.status_code >= 500 else super().refusal(response)
 
 
-class RetriesLogins(Pigeon):
+class RetriesLogins(AcmeSms):
     def refusal(self, response: httpx.Response) -> ProviderError:
         return no(Category.AUTH, Disposition.RETRY) if response.status_code == 401 else super().refusal(response)
 
 
-class StatusIsEnough(Pigeon):
+class StatusIsEnough(AcmeSms):
     def read_accepted(self, response: httpx.Response) -> Accepted:
         try:
             return super().read_accepted(response)
@@ -198,7 +225,7 @@ class StatusIsEnough(Pigeon):
             return Accepted(provider_message_id="unknown")
 
 
-class HalfIsNothing(Pigeon):
+class HalfIsNothing(AcmeSms):
     def read_accepted(self, response: httpx.Response) -> Accepted:
         try:
             return super().read_accepted(response)
@@ -206,64 +233,64 @@ class HalfIsNothing(Pigeon):
             raise no(Category.PROTOCOL, Disposition.RETRY) from None
 
 
-class Stumbles(Pigeon):
+class Stumbles(AcmeSms):
     def read_accepted(self, response: httpx.Response) -> Accepted:
         accepted = super().read_accepted(response)
-        return evolve(accepted, segments=len(response.json()["loft"]["cells"]))
+        return evolve(accepted, segments=len(response.json()["price"]["parts"]))
 
 
-class Confuses(Pigeon):
+class Confuses(AcmeSms):
     def event(self, told: Any, envelope: VerifiedEnvelope) -> Event:
         event = super().event(told, envelope)
         return evolve(event, kind=EventKind.READ) if event.kind is EventKind.DELIVERED else event
 
 
-class Mumbles(Pigeon):
+class Mumbles(AcmeSms):
     def event(self, told: Any, envelope: VerifiedEnvelope) -> Event:
         event = super().event(told, envelope)
         return evolve(event, text=event.text.lower() if event.text else None)
 
 
-class Trusting(Pigeon):
+class Trusting(AcmeSms):
     def verify(self, request: WebhookRequest) -> VerifiedEnvelope:
-        if "x-pigeon-signature" not in request.headers:
+        if SIGNATURE not in request.headers:
             msg = "there is no signature"
             raise WebhookRejectedError(msg)
         return request.verified(account=self.account, scheme="none", signed=request.body)
 
 
-class OneSecretForAll(Pigeon):
+class OneSecretForAll(AcmeSms):
     def verify(self, request: WebhookRequest) -> VerifiedEnvelope:
-        if request.headers.get("x-pigeon-signature") != sign(HOOK_SECRET, request.body):
+        if request.headers.get(SIGNATURE) != sign(SECRET, request.body):
             msg = "the signature does not match"
             raise WebhookRejectedError(msg)
         return request.verified(account=self.account, scheme="hmac-sha256", signed=request.body)
 
 
-class KeysByTime(Pigeon):
+class KeysByTime(AcmeSms):
     def event(self, told: Any, envelope: VerifiedEnvelope) -> Event:
         event = super().event(told, envelope)
         return evolve(event, key=f"{event.key}:{envelope.received_at.isoformat()}")
 
 
-class Fragile(Pigeon):
+class Fragile(AcmeSms):
     def parse(self, envelope: VerifiedEnvelope) -> Sequence[Event]:
         return (self.event(json.loads(envelope.signed), envelope),)
 
 
-class Talkative(Pigeon):
+class Talkative(AcmeSms):
     async def send(self, message: OutboundMessage) -> Accepted:
         self.services.logger.info("sending", to=message.to.value)
         return await super().send(message)
 
 
-class Secretive(Pigeon):
+class Secretive(AcmeSms):
     @property
     def hosts(self) -> Sequence[str]:
-        return ("api.pigeon.example",)
+        return ("api.acme.example",)
 
 
-class OneForAll(Pigeon):
+class OneForAll(AcmeSms):
     first: ClassVar[list[str]] = []
 
     def __init__(self, config: Any, services: Any) -> None:
@@ -272,7 +299,7 @@ class OneForAll(Pigeon):
         self.settings = evolve(config, base_url=self.first[0])
 
 
-class ClosesOnce(Pigeon):
+class ClosesOnce(AcmeSms):
     closed = False
 
     async def aclose(self) -> None:
@@ -281,7 +308,7 @@ class ClosesOnce(Pigeon):
         self.closed = True
 
 
-class AlwaysWell(Pigeon):
+class AlwaysWell(AcmeSms):
     async def check(self) -> Health:
         return Health(ok=True, detail="certainly")
 
@@ -341,7 +368,7 @@ def test_every_mutant_is_caught_by_its_check(name: str) -> None:
     The failure says what was found, what was expected, and why that matters.
     """
     mutant = ZOO[name]
-    base = SignsChat if issubclass(mutant, PigeonChat) else Signs
+    base = SignsChat if issubclass(mutant, AcmeChat) else Signs
     kit = type("Kit", (base,), {"provider": mutant})()
     OneForAll.first.clear()
 
@@ -355,7 +382,7 @@ def test_every_mutant_is_caught_by_its_check(name: str) -> None:
 def test_a_failure_shows_the_exchange() -> None:
     kit = type("Kit", (Signs,), {"provider": RetriesLogins})()
 
-    with pytest.raises(AssertionError, match=r"exchange:\n  POST http://127\.0\.0\.1:\d+/notes -> 401"):
+    with pytest.raises(AssertionError, match=r"exchange:\n  POST http://127\.0\.0\.1:\d+/messages -> 401"):
         kit.test_wrong_credentials_are_the_accounts_fault()
 
 

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from cobranza_sdk.cli._decide import Country
+from cobranza_sdk.cli._new_channel import channel_command
 from cobranza_sdk.cli._output import print_json
 from cobranza_sdk.cli._pack_files import CASES, PACK
 from cobranza_sdk.cli._root import Options, command, today_option
@@ -28,7 +29,7 @@ _YEARS = 5
 @click.group("new")
 def new_command() -> None:
     """
-    Write the beginning of a pack. Needs no configuration.
+    Write the beginning of a country pack or a plugin. Needs no configuration.
     """
 
 
@@ -174,3 +175,4 @@ def _rows() -> Iterator[_Row]:
 
 
 new_command.add_command(_pack)
+new_command.add_command(channel_command)
