@@ -38,6 +38,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("_check", "Hold the strategies against the packs."),
     "backtest": ("_backtest", "Past contacts under other rules: the difference."),
     "packs": ("_packs", "Country packs: check, diff, list, show."),
+    "certify": ("_certify", "Run a plugin's standard checks and write its certificate."),
     "new": ("_new", "Write the beginning of a country pack or a plugin."),
     "attempts": ("_looking", "What is planned, deferred, under way, done."),
     "override": ("_override", "One message past a rule, where its pack knows the exception."),

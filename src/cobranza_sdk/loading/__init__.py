@@ -10,6 +10,7 @@ from cobranza_sdk._lazy import loads_lazily
 from cobranza_sdk.loading._errors import ConfigurationError, PluginError, PluginFailure
 
 if TYPE_CHECKING:
+    from cobranza_sdk.loading._certificates import CERTIFICATE, Certificate, brought, content_digest
     from cobranza_sdk.loading._configured import Accounts, Configured, configure, webhook_address
     from cobranza_sdk.loading._http import http_client
     from cobranza_sdk.loading._plugins import Plugin, Plugins, Provided, load_plugins
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from cobranza_sdk.loading._structure import structure
 
 _HOME = {
+    "_certificates": ("CERTIFICATE", "Certificate", "brought", "content_digest"),
     "_configured": ("Accounts", "Configured", "configure", "webhook_address"),
     "_plugins": ("Plugin", "Plugins", "Provided", "load_plugins"),
     "_http": ("http_client",),
@@ -27,7 +29,9 @@ _HOME = {
 }
 
 __all__ = [
+    "CERTIFICATE",
     "Accounts",
+    "Certificate",
     "ConfigurationError",
     "Configured",
     "FixedClock",
@@ -40,7 +44,9 @@ __all__ = [
     "Settings",
     "SystemClock",
     "TimeIds",
+    "brought",
     "configure",
+    "content_digest",
     "http_client",
     "load_plugins",
     "read_settings",

@@ -88,11 +88,19 @@ class Provided:
 class Plugin:
     """
     A plugin that loaded.
+
+    Attributes:
+        name: Of its entry point.
+        distribution: Of what it came with.
+        version: Of the distribution.
+        module: What the entry point names.
+        provides: What it brings.
     """
 
     name: str
     distribution: str
     version: str
+    module: str
     provides: tuple[Provided, ...]
 
 
@@ -298,7 +306,7 @@ def _load(dist: metadata.Distribution, entry: metadata.EntryPoint, running: Vers
             for hook in hooks
             for name, item in _describe(module, hook)
         )
-    return Plugin(name=entry.name, distribution=dist.name, version=dist.version, provides=provides)
+    return Plugin(name=entry.name, distribution=dist.name, version=dist.version, module=entry.value, provides=provides)
 
 
 def _check_compatible(dist: metadata.Distribution, running: Version) -> None:

@@ -261,6 +261,13 @@ class ChannelConformance(Conformance):
             "a request that the vendor could have signed, to hold rubbish against",
         )
 
+    @classmethod
+    def certifies(cls) -> tuple[str, str]:
+        """
+        Family and name of what it holds.
+        """
+        return "channel", cls.provider.name
+
     @contextmanager
     def bench(self, *, relayed: bool = False) -> Iterator[Bench]:
         """

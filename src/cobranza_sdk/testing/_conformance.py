@@ -55,12 +55,7 @@ class Conformance:
         Refuse a subclass that replaces a standard check, or skips what does not exist.
         """
         super().__init_subclass__(**arguments)
-        standard = {
-            name
-            for base in cls.__mro__[1:]
-            for name, member in vars(base).items()
-            if getattr(member, "is_standard_check", False)
-        }
+        standard = {name for base in cls.__mro__[1:] for name in standard_checks(base)}
         replaced = sorted(standard & vars(cls).keys())
         if replaced:
             msg = f"{cls.__name__} replaces {', '.join(replaced)}: standard checks cannot be overridden, only skipped"
@@ -69,6 +64,18 @@ class Conformance:
         if standard and unknown:
             msg = f"{cls.__name__}.skips names {', '.join(unknown)}: there are no such checks"
             raise TypeError(msg)
+
+
+def standard_checks(cls: type) -> list[str]:
+    """
+    Names of the standard checks of a conformance class, in order.
+    """
+    return [
+        name
+        for base in reversed(cls.__mro__)
+        for name, member in vars(base).items()
+        if getattr(member, "is_standard_check", False)
+    ]
 
 
 def check(why: str) -> Callable[[F], F]:

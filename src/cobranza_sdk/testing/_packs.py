@@ -90,6 +90,13 @@ class CompliancePackConformance:
             msg = f"{cls.__name__} replaces {', '.join(replaced)}: standard tests cannot be overridden"
             raise TypeError(msg)
 
+    @classmethod
+    def certifies(cls) -> tuple[str, str]:
+        """
+        Family and name of what it holds.
+        """
+        return "compliance", _source(cls).name
+
     def test_the_pack_can_be_read(self) -> None:
         """
         Every key is as the format says.
@@ -217,6 +224,8 @@ class CompliancePackConformance:
 
 
 _STANDARD = frozenset(name for name in vars(CompliancePackConformance) if name.startswith("test_"))
+for _name in _STANDARD:
+    vars(CompliancePackConformance)[_name].is_standard_check = True
 
 
 def _none(problems: Iterable[str]) -> None:
