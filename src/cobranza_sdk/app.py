@@ -174,7 +174,7 @@ class Cobranza:
         from cobranza_sdk.engine import call_guarded
 
         accounts: Accounts = self.__dict__["accounts"]
-        for account in [*accounts.channels.values(), *accounts.erps.values()]:
+        for account in [*accounts.channels.values(), *accounts.erps.values(), *accounts.payments.values()]:
             try:
                 await call_guarded(account.provider.aclose, self.settings.runner.deadline_s)
             except Exception as error:  # noqa: BLE001  # law 8: closing one must not keep the others open
@@ -775,7 +775,8 @@ class Cobranza:
 
         answers: dict[str, Any] = {}
         accounts = self.accounts
-        for table, group in (("channels", accounts.channels), ("erps", accounts.erps)):
+        tables = (("channels", accounts.channels), ("erps", accounts.erps), ("payments", accounts.payments))
+        for table, group in tables:
             for name, account in group.items():
                 try:
                     health = await call_guarded(account.provider.check, self.settings.runner.deadline_s)

@@ -190,6 +190,55 @@ def test_every_wrong_setting_of_every_account_is_told_at_once(zoo: Any) -> None:
     assert CANARY not in "".join(traceback.format_exception(caught.value))
 
 
+PAYMENTS = """
+from attrs import frozen
+from cobranza_sdk import PaymentCapabilities, PaymentProvider, Secret, hookimpl
+
+@frozen(kw_only=True)
+class Config:
+    token: Secret
+    host: str = "127.0.0.1"
+
+class Till(PaymentProvider):
+    name = "till"
+    config = Config
+    capabilities = PaymentCapabilities(currencies=["PEN"])
+    async def create_link(self, **asked): ...
+    async def fetch(self, payment_id): ...
+    @property
+    def hosts(self):
+        return (self.settings.host,)
+
+@hookimpl
+def cobranza_payment_providers():
+    return [Till]
+"""
+
+
+def test_a_payment_account_is_built_as_a_channel_is(zoo: Any) -> None:
+    """
+    It gets its settings, its webhook address and the interlock; one that reaches further harms only itself.
+    """
+    zoo.add("till", PAYMENTS)
+    token = lambda: CANARY  # noqa: E731  # a value of the table
+    table = {
+        "web": {"public_url": "https://hooks.example.com"},
+        "payments": {
+            "near": {"provider": "till", "token": token},
+            "far": {"provider": "till", "token": token, "host": "api.vendor.example"},
+        },
+    }
+
+    accounts = configure(settings_from(table), zoo.load(), services_for)
+
+    assert list(accounts.payments) == ["near"]
+    provider = accounts.payments["near"].provider
+    assert provider.services.webhook_url == "https://hooks.example.com/webhooks/near"
+    assert provider.settings.token.reveal() == CANARY
+    assert [(failure.subject, failure.stage) for failure in accounts.failures] == [("far", "configure")]
+    assert "api.vendor.example" in accounts.failures[0].cause
+
+
 def test_a_name_that_two_claim_is_chosen_with_its_distribution(zoo: Any) -> None:
     """
     Law 8: neither gets the account until the operator says which.

@@ -34,6 +34,13 @@ class Good(Channel):
 """
 SMS = "class Odd(Good):\n    capabilities = ChannelCapabilities(channel='sms', family='message', schemes=('e164',), "
 CHANNELS = "\n@hookimpl\ndef cobranza_channels():\n    "
+PAYMENTS = (
+    HEAD + "from cobranza_sdk import PaymentCapabilities, PaymentProvider\n"
+    "class Odd(PaymentProvider):\n    name = 'odd'\n    config = Config\n"
+    "    capabilities = PaymentCapabilities(currencies=['PEN'], "
+)
+PAYS = "\n@hookimpl\ndef cobranza_payment_providers(): return [Odd]"
+PAYS_WELL = "    async def create_link(self, **asked): ...\n    async def fetch(self, payment_id): ...\n" + PAYS
 
 #: Name: code, stage, part of the cause, part of the hint.
 ZOO: dict[str, tuple[str, str, str, str]] = {
@@ -186,6 +193,36 @@ ZOO: dict[str, tuple[str, str, str, str]] = {
         "describe",
         "declares write_back but does not write write_back",
         "write write_back",
+    ),
+    "takes_money_without_telling": (
+        PAYMENTS + ")\n    async def create_link(self, **asked): ...\n" + PAYS,
+        "describe",
+        "does not write fetch",
+        "write fetch",
+    ),
+    "declares_refund": (
+        PAYMENTS + "refund=True)\n" + PAYS_WELL,
+        "describe",
+        "declares refund but does not write refund",
+        "do not declare refund",
+    ),
+    "finds_payments_but_no_links": (
+        PAYMENTS + "search=True)\n    async def find_payments(self, reference): ...\n" + PAYS_WELL,
+        "describe",
+        "declares search but does not write find_links",
+        "write find_links",
+    ),
+    "announces_payments_but_does_not_verify": (
+        PAYMENTS + "webhooks=True)\n" + PAYS_WELL,
+        "describe",
+        "declares webhooks but does not write verify",
+        "write verify",
+    ),
+    "takes_money_with_a_channels_capabilities": (
+        PAYMENTS + ")\n    capabilities = Good.capabilities\n" + PAYS_WELL,
+        "describe",
+        "declares no capabilities",
+        "PaymentCapabilities",
     ),
     "raises_when_asked_for_its_name": (
         HEAD + "class Odd(CompliancePack):\n    @property\n    def name(self): raise SystemExit\n    @name.setter\n"

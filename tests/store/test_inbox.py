@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cobranza_sdk.model import Address, Consent, ContactPoint, Debtor, EventKind
+from cobranza_sdk.model import Address, Consent, ContactPoint, Debtor, EventKind, Money
 from cobranza_sdk.spec import ProviderError
 from cobranza_sdk.store import Settlement
 
@@ -65,6 +65,19 @@ def test_fifty_parallel_posts_of_one_event_are_one_row(world: Any) -> None:
     assert world.tenant.inbox.pending() == []
     assert world.attempt(attempt_id)["state"] == "delivered"
     assert world.kinds().count("attempt.delivered") == 1
+
+
+def test_money_comes_back_as_it_was_stored(world: Any) -> None:
+    """
+    Amounts are whole minor units on both sides, in their currency.
+    """
+    event = world.event(
+        EventKind.PAYMENT_REFUNDED, money=Money(10_000, "PEN"), refunded=Money(2_500, "PEN"), reference="R-1"
+    )
+
+    world.tenant.inbox.store("sms", [event], NOW)
+
+    assert [entry.event for entry in world.tenant.inbox.pending()] == [event]
 
 
 def test_an_old_webhook_replayed_later_is_not_stored_again(world: Any, later: Any) -> None:

@@ -14,6 +14,7 @@ from cobranza_sdk.model import CobranzaError
 
 if TYPE_CHECKING:
     from cobranza_sdk.app import Cobranza
+    from cobranza_sdk.loading import Accounts
 
 
 @command("doctor")
@@ -54,11 +55,15 @@ def _checks(cobranza: Cobranza) -> list[dict[str, Any]]:
         _check("strategies and templates", lambda: _templates(cobranza)),
         _check("live", lambda: "real hosts are reached" if cobranza.settings.live else "loopback only"),
     ]
-    accounts = _check("accounts", lambda: f"{len(cobranza.accounts.channels) + len(cobranza.accounts.erps)} are ready")
+    accounts = _check("accounts", lambda: f"{_ready(cobranza.accounts)} are ready")
     if not accounts["ok"]:
         return [*checks, accounts]
     answers = cobranza.check()
     return checks + [{"name": name, **answer} for name, answer in answers.items()]
+
+
+def _ready(accounts: Accounts) -> int:
+    return len(accounts.channels) + len(accounts.erps) + len(accounts.payments)
 
 
 def _check(name: str, look: Callable[[], str]) -> dict[str, Any]:

@@ -20,8 +20,7 @@ from cobranza_sdk.loading._structure import structure
 from cobranza_sdk.model import CobranzaError
 from cobranza_sdk.spec import Provider, Services
 
-#: Tables of accounts and the family that serves them. Nothing serves ``[payments]`` yet: one that is configured is
-#: refused, not overlooked.
+#: Tables of accounts and the family that serves them.
 _TABLES = (("channels", "channel"), ("erps", "erp"), ("payments", "payment"))
 
 #: Makes the services of one configured provider, given its name and the address of its webhooks.
@@ -54,12 +53,14 @@ class Accounts:
     Attributes:
         channels: Channel accounts by configured name.
         erps: ERP connections by configured name.
+        payments: Payment accounts by configured name.
         failures: Accounts that could not be built.
         broken_channels: Channels of those, with the address schemes they reach: what is due there waits.
     """
 
     channels: Mapping[str, Configured]
     erps: Mapping[str, Configured]
+    payments: Mapping[str, Configured] = field(factory=dict)
     failures: tuple[PluginFailure, ...] = ()
     broken_channels: Mapping[str, tuple[str, ...]] = field(factory=dict)
 
@@ -102,6 +103,7 @@ def configure(settings: Settings, plugins: Plugins, services_for: ServicesFor) -
     return Accounts(
         channels=built["channels"],
         erps=built["erps"],
+        payments=built["payments"],
         failures=tuple(failures),
         broken_channels=broken,
     )

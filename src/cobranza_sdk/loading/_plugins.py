@@ -34,6 +34,8 @@ from cobranza_sdk.spec import (
     CompliancePolicy,
     Erp,
     ErpCapabilities,
+    PaymentCapabilities,
+    PaymentProvider,
     Sandbox,
     TemplateCatalogue,
     _hooks,
@@ -46,12 +48,29 @@ _PREFIX = "cobranza_"
 _FAMILIES: dict[str, tuple[str, type, bool]] = {
     "cobranza_channels": ("channel", Channel, True),
     "cobranza_erps": ("erp", Erp, True),
+    "cobranza_payment_providers": ("payment", PaymentProvider, True),
     "cobranza_compliance_packs": ("compliance", CompliancePack, False),
     "cobranza_compliance_policies": ("policy", CompliancePolicy, False),
     "cobranza_template_catalogues": ("templates", TemplateCatalogue, False),
     "cobranza_sandboxes": ("sandbox", Sandbox, True),
 }
-_CAPABILITIES: dict[str, type] = {"channel": ChannelCapabilities, "erp": ErpCapabilities}
+#: Families of providers: what each declares, and the class whose methods stand for "not written".
+_CAPABILITIES: dict[str, tuple[type, type]] = {
+    "channel": (ChannelCapabilities, Channel),
+    "erp": (ErpCapabilities, Erp),
+    "payment": (PaymentCapabilities, PaymentProvider),
+}
+#: Capabilities that promise methods.
+_PROMISES: dict[str, tuple[str, ...]] = {
+    "lookup": ("lookup",),
+    "write_back": ("write_back",),
+    "receipts": ("verify", "parse"),
+    "inbound": ("verify", "parse"),
+    "webhooks": ("verify", "parse"),
+    "cancel": ("cancel_link",),
+    "refund": ("refund",),
+    "search": ("find_payments", "find_links"),
+}
 
 
 class _RefusalError(Exception):
@@ -70,7 +89,7 @@ class Provided:
     One thing that a plugin hands over.
 
     Attributes:
-        family: ``channel``, ``erp``, ``compliance``, ``policy``, ``templates`` or ``sandbox``.
+        family: ``channel``, ``erp``, ``payment``, ``compliance``, ``policy``, ``templates`` or ``sandbox``.
         name: Unique in its family.
         plugin: Name of the entry point.
         distribution: Name of the distribution.
@@ -419,24 +438,19 @@ def _check_class(family: str, item: type) -> None:
     if not attrs.has(getattr(item, "config", object)):
         raise _RefusalError(item.__name__, "has no config", "set config to an attrs class that holds its settings")
     capabilities = getattr(item, "capabilities", None)
-    wanted = _CAPABILITIES[family]
+    wanted, base = _CAPABILITIES[family]
     if not isinstance(capabilities, wanted):
         raise _RefusalError(item.__name__, "declares no capabilities", f"set capabilities = {wanted.__name__}(…)")
     for capability, method in _declared(capabilities):
-        if getattr(item, method) is getattr(Channel if family == "channel" else Erp, method):
+        if getattr(item, method) is getattr(base, method):
             cause = f"declares {capability} but does not write {method}"
             raise _RefusalError(item.__name__, cause, f"write {method}, or do not declare {capability}")
 
 
 def _declared(capabilities: Any) -> Iterator[tuple[str, str]]:
-    if getattr(capabilities, "lookup", False):
-        yield "lookup", "lookup"
-    if getattr(capabilities, "write_back", False):
-        yield "write_back", "write_back"
-    for name in ("receipts", "inbound"):
-        if getattr(capabilities, name, False):
-            yield name, "verify"
-            yield name, "parse"
+    for capability, methods in _PROMISES.items():
+        if getattr(capabilities, capability, False):
+            yield from ((capability, method) for method in methods)
 
 
 def _resolve(plugins: Sequence[Plugin], failures: list[PluginFailure]) -> Plugins:

@@ -17,6 +17,7 @@ from cobranza_sdk.spec._providers import (
     CompliancePack,
     CompliancePolicy,
     Erp,
+    PaymentProvider,
     Sandbox,
     TemplateCatalogue,
 )
@@ -49,6 +50,19 @@ def cobranza_channels() -> Iterable[type[Channel]]:
 def cobranza_erps() -> Iterable[type[Erp]]:
     """
     Name the systems from which this plugin reads debtors, receivables and payments.
+
+    Returns:
+        Classes, not instances.
+
+    .. versionadded:: 0.1.0
+    """
+    raise AssertionError(_NEVER_CALLED)
+
+
+@hookspec
+def cobranza_payment_providers() -> Iterable[type[PaymentProvider]]:
+    """
+    Name the providers by which this plugin makes payment links and learns what was paid.
 
     Returns:
         Classes, not instances.

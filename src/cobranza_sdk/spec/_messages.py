@@ -206,7 +206,8 @@ class Event:
         text: What the debtor wrote or tapped, or None.
         reply_to: The vendor's id of our message that was answered, or None.
         error: Why it failed, or None.
-        money: Amount of a payment, or None.
+        money: Whole amount of a payment, whatever became of it later, or None.
+        refunded: What was given back of *money* so far, refunds and charge-backs together, or None.
         reference: Reference of a payment or a template, or None.
         raw: The vendor's own fields worth keeping, JSON-ready.
     """
@@ -224,6 +225,7 @@ class Event:
     money: Money | None = None
     reference: str | None = None
     raw: Mapping[str, object] = field(factory=dict, repr=False)
+    refunded: Money | None = None
 
 
 @frozen(kw_only=True)

@@ -325,11 +325,21 @@ class PaymentCapabilities:
         currencies: ISO 4217 codes it takes.
         cancel: Whether a link can be withdrawn.
         idempotency_window: How long it honours an idempotency key, or None.
+        expiry: Whether a link can be given an end.
+        refund: Whether a payment can be given back.
+        search: Whether links and payments can be found by reference.
+        webhooks: Whether payments are announced by webhook.
+        webhook_bytes: Largest webhook that the vendor sends; a larger one is refused before it is read.
     """
 
     currencies: frozenset[str] = field(converter=text_set)
     cancel: bool = False
     idempotency_window: timedelta | None = None
+    expiry: bool = False
+    refund: bool = False
+    search: bool = False
+    webhooks: bool = False
+    webhook_bytes: int = field(default=64 * 1024, validator=validators.in_(range(1, 16 * 1024 * 1024 + 1)))
 
 
 class PaymentProvider(Provider, _Receives):
@@ -341,10 +351,23 @@ class PaymentProvider(Provider, _Receives):
 
     @abstractmethod
     async def create_link(
-        self, *, amount: Money, reference: str, description: str, idempotency_key: str
+        self,
+        *,
+        amount: Money,
+        reference: str,
+        description: str,
+        idempotency_key: str,
+        expires_at: datetime | None = None,
     ) -> PaymentLink:
         """
         Make a link for *amount* that carries *reference*.
+
+        Args:
+            amount: What it asks for, above zero.
+            reference: Ours; every payment by the link echoes it.
+            description: What the payer reads.
+            idempotency_key: The same for the same link: repeated, it makes no second one where the vendor honours it.
+            expires_at: When it stops working, aware; None leaves it to the provider. Needs the capability ``expiry``.
 
         Raises:
             ProviderError: It was not made, or nobody knows.
@@ -355,9 +378,43 @@ class PaymentProvider(Provider, _Receives):
         """
         Ask the vendor for one payment, by the vendor's id.
 
+        Returns:
+            The payment as it stands now: its whole amount in `Event.money`, what was given back of it in
+            `Event.refunded`, its id in `Event.provider_message_id`.
+
         Raises:
             ProviderError: The question could not be asked or answered.
         """
+
+    async def find_payments(self, reference: str) -> Sequence[Event]:
+        """
+        Every payment that carries *reference*, as `fetch` would tell it.
+
+        Raises:
+            ProviderError: The question could not be asked or answered.
+        """
+        msg = f"{self.name} does not declare search"
+        raise UnsupportedCapabilityError(msg)
+
+    async def find_links(self, reference: str) -> Sequence[PaymentLink]:
+        """
+        Every link that carries *reference* and still works: what became of a `create_link` whose answer was lost.
+
+        Raises:
+            ProviderError: The question could not be asked or answered.
+        """
+        msg = f"{self.name} does not declare search"
+        raise UnsupportedCapabilityError(msg)
+
+    async def refund(self, payment_id: str, *, idempotency_key: str, amount: Money | None = None) -> Event:
+        """
+        Give back a payment, or *amount* of it; returns the payment as it stands afterwards.
+
+        Raises:
+            ProviderError: It was not given back, or nobody knows.
+        """
+        msg = f"{self.name} does not declare refund"
+        raise UnsupportedCapabilityError(msg)
 
     async def cancel_link(self, link_id: str) -> None:
         """

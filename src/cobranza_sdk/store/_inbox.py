@@ -523,12 +523,13 @@ def _packed(event: Event) -> dict[str, Any]:
         "money": None if event.money is None else [event.money.minor, event.money.currency],
         "reference": event.reference,
         "raw": dict(event.raw),
+        "refunded": None if event.refunded is None else [event.refunded.minor, event.refunded.currency],
     }
 
 
 def _entry(row: Row[Any]) -> Entry:
     data = row.data
-    error = data["error"]
+    error, refunded = data["error"], data.get("refunded")  # rows of before have none
     event = Event(
         kind=EventKind(row.kind),
         key=row.event_key,
@@ -543,5 +544,6 @@ def _entry(row: Row[Any]) -> Entry:
         money=None if data["money"] is None else Money(*data["money"]),
         reference=data["reference"],
         raw=data["raw"],
+        refunded=None if refunded is None else Money(*refunded),
     )
     return Entry(id=row.id, endpoint=row.endpoint, event=event, received_at=row.received_at)
