@@ -314,7 +314,10 @@ def test_an_unknown_emulator_is_named_with_those_that_exist() -> None:
     """
     A slip in the provider's name.
     """
-    assert "expected one of smtp_email, twilio_sms, whatsapp_cloud" in cobranza("sandbox", "twilio", code=1).stderr
+    assert (
+        "expected one of mercado_pago, smtp_email, twilio_sms, whatsapp_cloud"
+        in cobranza("sandbox", "twilio", code=1).stderr
+    )
 
 
 def test_debug_shows_the_traceback_and_nothing_else_does(tmp_path: Path) -> None:

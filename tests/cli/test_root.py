@@ -118,7 +118,13 @@ def test_a_demo_without_an_extra_leaves_the_one_before_it_alone(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("provider", "module"), [("smtp_email", "aiosmtpd"), ("twilio_sms", "uvicorn"), ("whatsapp_cloud", "starlette")]
+    ("provider", "module"),
+    [
+        ("mercado_pago", "uvicorn"),
+        ("smtp_email", "aiosmtpd"),
+        ("twilio_sms", "uvicorn"),
+        ("whatsapp_cloud", "starlette"),
+    ],
 )
 def test_an_emulator_without_its_extra_names_the_module(provider: str, module: str, tmp_path: Path) -> None:
     """
