@@ -88,7 +88,7 @@ class CsvSettings:
 
     Attributes:
         path: A file, a directory, or a pattern such as ``exports/*.csv``; several files are read in name order.
-        preset: ``canonical``, ``odoo`` or ``siigo``: which headers mean what.
+        preset: Which headers mean what: one of `PRESETS`.
         encoding: Python's name of it, for example ``cp1252``.
         delimiter: One character, or ``tab``.
         decimal: ``.`` or ``,``.

@@ -8,14 +8,14 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
-from decimal import Decimal
 
 from attrs import define, field, frozen
 
 from cobranza_erp_csv import _amounts, _dates
+from cobranza_erp_csv._balances import Balance, BalanceReader, negative
 from cobranza_erp_csv._mapping import DOCUMENT_COLUMNS, Preset, plain, shared_tax_ids, vocabulary
 from cobranza_erp_csv._parties import RowError
-from cobranza_sdk import Installment, InvalidValueError, Money, Payment
+from cobranza_sdk import Installment, Money, Payment
 
 #: Local noon lies on the same day all over the Americas when it is 12:00 UTC.
 _NOON = time(12, tzinfo=UTC)
@@ -24,6 +24,8 @@ _MAX_CACHE = 4096
 _DAMAGED = re.compile(r"[0-9]+(?:[.,][0-9]+)?E\+?[0-9]+", re.ASCII | re.IGNORECASE)
 _NUMBER = re.compile(r"([0-9]{1,5})(?:\.0+)?(?:\s*(?:/|de|of)\s*[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
 _KINDS = {"debit_note": "other"}
+#: What a system calls an entry in its books: a debit note or a credit note, by the sign.
+ENTRY = "entry"
 
 
 @frozen(kw_only=True)
@@ -37,6 +39,7 @@ class Item:
         kind: `Receivable.kind`.
         document: The number as written.
         part: The installment.
+        numbered: Whether a cell names its number.
         issued_on: Day of issue, or None.
         concept: Words, or None.
         judicial: Whether a lawsuit is filed.
@@ -47,6 +50,7 @@ class Item:
     kind: str
     document: str
     part: Installment
+    numbered: bool
     issued_on: date | None
     concept: str | None
     judicial: bool
@@ -71,7 +75,10 @@ class DocumentParser:
     currency: str | None
     key: str | None = field(default=None, init=False)
     _days: dict[tuple[str, str], date | None] = field(factory=dict, init=False)
-    _codes: dict[str, str] = field(factory=dict, init=False)
+    _balances: BalanceReader = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._balances = BalanceReader(self.preset, self.marks, self.currency)
 
     def read(self, cells: Sequence[str]) -> Item | Payment | None:
         """
@@ -91,46 +98,54 @@ class DocumentParser:
         status = plain(told["status"]) if told["status"] else ""
         if status and status in self.preset.skip_status:
             return None
-        customer = _key("customer_key", told["customer_key"])
-        if customer.upper() in shared_tax_ids():
-            raise RowError(
-                column="customer_key", reason="is a tax id that stands for any customer: export the customer's own key"
-            )
-        document = _key("doc_number", told["doc_number"])
+        customer = self._customer(told["customer_key"])
+        document = self._document(told)
         number = normalised(document)
         doc_type = self.preset.doc_type(told["doc_type"], number)
         if doc_type is None:
             raise RowError(
                 column="doc_type", reason="is not known: expected invoice, credit_note, debit_note or payment"
             )
-        if doc_type == "invoice" and not told["doc_type"] and self._is_credit(told):
-            doc_type = "credit_note"
+        balance = self._balances.read(told) if doc_type == ENTRY or not told["doc_type"] else None
+        doc_type = _by_sign(doc_type, balance, said=bool(told["doc_type"]))
         self.key = f"{doc_type}:{number}"
+        balance = balance or self._balances.read(told)
         if doc_type == "payment":
-            return self._payment(told, customer, number)
+            return self._payment(told, customer, number, balance)
         return Item(
             customer=customer,
             external_id=self.key,
             kind=_KINDS.get(doc_type, doc_type),
-            document=document,
-            part=self._part(told, doc_type, void=bool(status) and status in self.preset.void_status),
+            document=told["doc_label"] or document,
+            part=self._part(told, doc_type, balance, void=bool(status) and status in self.preset.void_status),
+            numbered=bool(told["installment_no"]),
             issued_on=self._day("issue_date", told["issue_date"]),
             concept=" ".join(told["concept"].split()) or None,
             judicial=_judicial(told["judicial"]),
         )
 
-    def _is_credit(self, told: Mapping[str, str]) -> bool:
-        """
-        Whether a row that names no kind is a credit: systems that only sign their amounts say so by the minus.
-        """
-        owed = self._money("amount_open", told)
-        return owed is not None and owed.minor < 0
+    def _customer(self, cell: str) -> str:
+        key = _key("customer_key", cell)
+        if key.upper() in shared_tax_ids():
+            raise RowError(
+                column="customer_key", reason="is a tax id that stands for any customer: export the customer's own key"
+            )
+        return (key.lstrip("0") or key) if self.preset.strip_zeros and key.isdecimal() else key
 
-    def _payment(self, told: Mapping[str, str], customer: str, number: str) -> Payment:
-        column = "amount_total" if told["amount_total"] else "amount_open"
-        money = self._money(column, told)
+    def _document(self, told: Mapping[str, str]) -> str:
+        """
+        The number, with its series before it where that is a column of its own.
+        """
+        number = self.preset.number(_key("doc_number", told["doc_number"]))
+        series = told["doc_series"]
+        return f"{_key('doc_series', series)}-{number}" if series and series != "0" else number
+
+    def _payment(self, told: Mapping[str, str], customer: str, number: str, balance: Balance) -> Payment:
+        money = balance.open if balance.total is None else balance.total
+        column = balance.column if balance.total is None else balance.total_column
         if money is None or money.minor == 0:
             raise RowError(column=column, reason="is empty or zero, expected what was paid")
+        _fits_sign(self.preset.payments, money, column, "a payment")
         day = self._day("payment_date", told["payment_date"]) or self._day("issue_date", told["issue_date"])
         if day is None:
             raise RowError(column="payment_date", reason="is empty, and so is issue_date")
@@ -148,26 +163,27 @@ class DocumentParser:
         kind, colon, rest = cell.partition(":")
         known = vocabulary("doc_types").get(plain(kind)) if colon else None
         if known is not None:
-            return f"{known}:{normalised(rest)}"
-        return f"{self.preset.doc_type('', normalised(cell)) or 'invoice'}:{normalised(cell)}"
+            return f"{known}:{normalised(self.preset.number(rest))}"
+        number = normalised(self.preset.number(cell))
+        return f"{self.preset.doc_type('', number) or 'invoice'}:{number}"
 
-    def _part(self, told: Mapping[str, str], doc_type: str, *, void: bool) -> Installment:
+    def _part(self, told: Mapping[str, str], doc_type: str, balance: Balance, *, void: bool) -> Installment:
         due_on = self._day("due_date", told["due_date"])
         if due_on is None and doc_type == "credit_note":
             due_on = self._day("issue_date", told["issue_date"])
         if due_on is None:
             raise RowError(column="due_date", reason="is empty")
-        owed = self._money("amount_open", told)
+        owed, total = balance.open, balance.total
         if owed is None:
-            raise RowError(column="amount_open", reason="is empty")
-        total = self._money("amount_total", told)
+            raise RowError(column=balance.column, reason="is empty")
         if doc_type == "credit_note":
-            owed = self._credit(owed)
-            total = owed if total is None else _negative(total)
+            _fits_sign(self.preset.credit_notes, owed, balance.column, "a credit note")
+            owed = negative(owed)
+            total = owed if total is None else negative(total)
         elif owed.minor < 0:
-            raise RowError(column="amount_open", reason="is negative, which only a credit note may be")
+            raise RowError(column=balance.column, reason="is negative, which only a credit note may be")
         elif total is not None and total.minor < 0:
-            raise RowError(column="amount_total", reason="is negative, which only a credit note may be")
+            raise RowError(column=balance.total_column, reason="is negative, which only a credit note may be")
         if void:
             total, owed = owed if total is None else total, Money(0, owed.currency)
         return Installment(
@@ -176,51 +192,6 @@ class DocumentParser:
             amount=owed if total is None else total,
             open=owed,
         )
-
-    def _credit(self, owed: Money) -> Money:
-        rule = self.preset.credit_notes
-        if rule == "negative" and owed.minor > 0:
-            raise RowError(
-                column="amount_open", reason="is positive in a credit note, which this system writes with a minus"
-            )
-        if rule == "positive" and owed.minor < 0:
-            raise RowError(
-                column="amount_open", reason="is negative in a credit note, which this system writes without a minus"
-            )
-        return _negative(owed)
-
-    def _money(self, column: str, told: Mapping[str, str]) -> Money | None:
-        cell = told[column]
-        if not cell:
-            return None
-        try:
-            read = _amounts.parse(cell, self.marks[column])
-            if read is None:
-                return None
-            amount, named = read
-            return _amounts.to_money(amount, self._currency(column, told["currency"], named, amount))
-        except (_amounts.UnreadableAmountError, InvalidValueError) as error:
-            raise RowError(column=column, reason=str(error)) from None
-
-    def _currency(self, column: str, cell: str, named: str | None, amount: Decimal) -> str:
-        code = self._code(cell) if cell else self.currency or named
-        if code is None:
-            raise RowError(column="currency", reason="is empty, and the settings name no currency")
-        if named is not None and named != code and amount:
-            raise RowError(column=column, reason=f"names {named}, but the row is in {code}")
-        return code
-
-    def _code(self, cell: str) -> str:
-        known = self._codes.get(cell)
-        if known is None:
-            known = vocabulary("currencies").get(plain(cell), cell.upper())
-            try:
-                Money(0, known)
-            except InvalidValueError:
-                raise RowError(column="currency", reason="is not an ISO 4217 code such as PEN or COP") from None
-            if len(self._codes) < _MAX_CACHE:
-                self._codes[cell] = known
-        return known
 
     def _day(self, column: str, cell: str) -> date | None:
         if not cell:
@@ -272,5 +243,18 @@ def _judicial(cell: str) -> bool:
     return answer == "yes"
 
 
-def _negative(money: Money) -> Money:
-    return -money if money.minor > 0 else money
+def _by_sign(doc_type: str, balance: Balance | None, *, said: bool) -> str:
+    """
+    What only its sign can tell: an accounting entry, or a row that names no kind.
+    """
+    credit = balance is not None and balance.is_credit
+    if doc_type == ENTRY:
+        return "credit_note" if credit else "debit_note"
+    return "credit_note" if credit and doc_type == "invoice" and not said else doc_type
+
+
+def _fits_sign(rule: str, money: Money, column: str, what: str) -> None:
+    if rule == "negative" and money.minor > 0:
+        raise RowError(column=column, reason=f"is positive in {what}, which this system writes with a minus")
+    if rule == "positive" and money.minor < 0:
+        raise RowError(column=column, reason=f"is negative in {what}, which this system writes without a minus")

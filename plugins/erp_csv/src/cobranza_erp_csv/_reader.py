@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from cobranza_erp_csv import _amounts, _dates
 from cobranza_erp_csv._config import CsvSettings
@@ -31,6 +31,7 @@ from cobranza_erp_csv._mapping import (
     REQUIRED,
     Header,
     HeaderMap,
+    Preset,
     load,
     plain,
     vocabulary,
@@ -45,10 +46,15 @@ REMEMBERED = 4096
 MAX_PARTS = 1000
 _MAX_PENDING_REJECTS = 100
 _MAX_COUNTRIES = 50
-_TOTALS = re.compile(r"(?:sub-? ?total|total|suma|saldo (?:inicial|final|anterior))\b|\*")
+_TOTALS = re.compile(
+    r"(?:(?:gran |grand )?totale?s?|sub-? ?totale?s?|sumas?|suman|saldo (?:inicial|final|anterior|del? cliente))\b|\*"
+)
 _RULE = "-=_+| \t"
 _FOOTER = re.compile(r"(?:usuario|user|impreso|pagina|page|fecha de impresion|procesado|generado)\b ?[:\d]?")
 _UNENDED = "the file ends without a line end"
+_NEEDED = ("customer_key", "doc_number", "due_date")
+# what each line of a document says for itself, when lines go on with the one above
+_OF_A_LINE = frozenset({"due_date", "installment_no", *AMOUNTS})
 _GUARDED = ("=", "+", "-", "@")
 
 Record = Debtor | Receivable | Payment
@@ -195,14 +201,14 @@ class FileReader:
         Yield the rows under the header, without repeated headers.
         """
         reader = RowReader(delimiter, trusting=self.settings.last_line_is_whole)
-        key, width = header.positions["customer_key"], len(header.names)
+        anchor, width = header.positions["doc_number"], len(header.names)
         with open_text(self.path, self.facts.encoding) as stream:
             for row in reader.rows(stream):
                 if row.line <= header.line:
                     reader.width = width if row.line == header.line else None
                     continue
                 cells = row.cells
-                if len(cells) == width and cells[key] == header.key and tuple(map(plain, cells)) == header.names:
+                if len(cells) == width and cells[anchor] == header.anchor and tuple(map(plain, cells)) == header.names:
                     continue
                 yield row
         self._unended = reader.unended
@@ -265,8 +271,9 @@ class FileReader:
         """
         Stream the file. Units are the same on every run, whatever a cursor skips.
         """
-        parser = DocumentParser(self._map.preset, layout.marks, layout.orders, self.settings.currency)
-        taker = _Taker(parser=parser, header=layout.header, country=self.settings.country)
+        preset = self._map.preset
+        parser = DocumentParser(preset, layout.marks, layout.orders, self.settings.currency)
+        taker = _Taker(parser=parser, preset=preset, header=layout.header, country=self.settings.country)
         group = _Group()
         line = layout.header.line
         for row in self._rows(layout.delimiter, layout.header):
@@ -326,6 +333,7 @@ class _Taker:
     """
 
     parser: DocumentParser
+    preset: Preset
     header: Header
     country: str | None
     _document: Cells = field(init=False)
@@ -333,13 +341,18 @@ class _Taker:
     _required: tuple[int, ...] = field(init=False)
     _known: OrderedDict[str, tuple[str, ...]] = field(factory=OrderedDict, init=False)
     _seen: Seen = field(factory=Seen, init=False)
+    _customer: tuple[str, str] = field(default=("", ""), init=False)
+    _parent: list[str] | None = field(default=None, init=False)
+    _inherited: tuple[int, ...] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         where = self.header.positions
-        # -1 is the blank cell that `take` puts behind every row
-        self._document = itemgetter(*(where.get(name, -1) for name in DOCUMENT_COLUMNS))
-        self._debtor = itemgetter(*(where.get(name, -1) for name in DEBTOR_COLUMNS))
-        self._required = tuple(where[name] for name in ("customer_key", "doc_number", "due_date"))
+        # `_cells` puts three cells behind every row: the customer's key and name by the line above, and a blank one
+        behind = {"customer_key": -3, "customer_name": -2} if self.preset.customer_row else {}
+        self._document = itemgetter(*(where.get(name, behind.get(name, -1)) for name in DOCUMENT_COLUMNS))
+        self._debtor = itemgetter(*(where.get(name, behind.get(name, -1)) for name in DEBTOR_COLUMNS))
+        self._required = tuple(where[name] for name in _NEEDED if name in where)
+        self._inherited = tuple(index for name, index in where.items() if name not in _OF_A_LINE)
 
     def is_furniture(self, row: Row) -> bool:
         """
@@ -352,13 +365,27 @@ class _Taker:
         if whole and all(cells[index].strip(_RULE) for index in self._required):
             return False
         first = next((cell for cell in cells if cell.strip()), "")
-        if not first or not "".join(cells).strip(_RULE):
+        if not first or not "".join(cells).strip(_RULE) or self._names_customer(cells):
             return True
         if whole and not any(cells[index].strip() for index in self._required):
             return True
-        return _TOTALS.match(plain(first)) is not None or (
-            not whole and sum(bool(cell.strip()) for cell in cells) <= 2 and bool(_FOOTER.match(plain(first)))  # noqa: PLR2004  # a label and its value
+        begin = plain(first)
+        return (
+            _TOTALS.match(begin) is not None
+            or begin.startswith(self.preset.furniture)
+            or (not whole and sum(bool(cell.strip()) for cell in cells) <= 2 and bool(_FOOTER.match(begin)))  # noqa: PLR2004  # a label and its value
         )
+
+    def _names_customer(self, cells: Sequence[str]) -> bool:
+        """
+        Whether the row is the heading of a customer, whose documents follow.
+        """
+        if self.preset.customer_row is None:
+            return False
+        found = self.preset.customer_row.fullmatch(" ".join(" ".join(cells).split()))
+        if found is not None:
+            self._customer = found["key"], found["name"]
+        return found is not None
 
     def take(self, row: Row, group: _Group) -> tuple[Item | Payment, Debtor | None, list[tuple[str, str]]] | None:
         """
@@ -378,7 +405,7 @@ class _Taker:
             raise RowError(column=None, reason=f"{ends}found {len(row.cells)} cells, expected {len(self.header.names)}")
         if _may_be_cut(row, self.header):
             raise RowError(column=None, reason=f"{_UNENDED}: its last row may be cut")
-        cells = [*map(_cell, row.cells), ""]
+        cells = self._cells(row.cells)
         thing = self.parser.read(self._document(cells))
         if thing is None:
             return None
@@ -388,11 +415,25 @@ class _Taker:
         party = Party()
         debtor = None if told is None else party.debtor(customer, told, self.country)
         if item and group.takes(item):
-            _fits(item, group)
+            thing = item = _fitted(item, group, by_row=self.preset.installments_by_row)
         self._once(row.line, customer, item.part.number if item else 1)
         if told is not None:
             self._remember(customer, told)
         return thing, debtor, party.notes
+
+    def _cells(self, row: Sequence[str]) -> list[str]:
+        """
+        The cells of a row, cleaned, with what it takes over from the lines above.
+        """
+        cells = [*map(_cell, row), *self._customer, ""]
+        if self.preset.continuation:
+            where = self.header.positions
+            if self._parent and not cells[where["customer_key"]] and not cells[where["doc_number"]]:
+                for index in self._inherited:
+                    cells[index] = cells[index] or self._parent[index]
+            else:
+                self._parent = cells
+        return cells
 
     def _told(self, customer: str, cells: tuple[str, ...]) -> tuple[str, ...] | None:
         """
@@ -429,11 +470,17 @@ def _may_be_cut(row: Row, header: Header) -> bool:
     return row.open and header.ends_read
 
 
-def _fits(item: Item, group: _Group) -> None:
+def _fitted(item: Item, group: _Group, *, by_row: bool) -> Item:
+    """
+    *item* as one more installment of the document in *group*, numbered by its place where no cell says it.
+    """
     if item.part.open.currency != group.items[0].part.open.currency:
         raise RowError(column="currency", reason="differs from that of the document's other installments")
     if len(group.items) >= MAX_PARTS:
         raise RowError(column="installment_no", reason=f"the document has more than {MAX_PARTS} installments")
+    if not by_row or item.numbered or any(item.part.due_on == other.part.due_on for other in group.items):
+        return item
+    return evolve(item, part=evolve(item.part, number=group.items[-1].part.number + 1))
 
 
 def _cell(text: str) -> str:
