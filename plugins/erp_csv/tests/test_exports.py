@@ -419,7 +419,7 @@ def test_a_siigo_report(load: Load) -> None:
     found = load(content.encode("cp1252"), preset="siigo", country="CO", currency="COP")
 
     assert told(found) == [
-        ("900373115-3", "FERRETERÍA ÑANDÚ", "900373115-3", "CO", ["+576017452001", "+573105551234"]),
+        ("900373115-3", "FERRETERÍA ÑANDÚ", "900373115-3", "CO", ["+573105551234", "+576017452001"]),
         (
             "invoice:FV-1-123",
             "900373115-3",

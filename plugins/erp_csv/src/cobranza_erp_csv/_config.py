@@ -18,6 +18,8 @@ from cobranza_erp_csv._mapping import COLUMNS, PRESETS
 from cobranza_sdk import InvalidValueError
 
 _ESCAPES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
+#: What becomes of a tax id whose check digit is wrong.
+WRONG_TAX_ID = ("drop", "keep", "reject")
 _ALPHA_2 = 2
 _ALPHA_3 = 3
 
@@ -61,6 +63,11 @@ def _preset(_: object, __: object, value: str) -> None:
         raise _fail(name="preset", expected=f"one of {', '.join(PRESETS)}")
 
 
+def _wrong_tax_id(_: object, __: object, value: str) -> None:
+    if value not in WRONG_TAX_ID:
+        raise _fail(name="wrong_tax_id", expected=f"one of {', '.join(WRONG_TAX_ID)}")
+
+
 def _columns(_: object, __: object, value: dict[str, str]) -> None:
     for name in value:
         if name not in COLUMNS:
@@ -96,6 +103,9 @@ class CsvSettings:
         columns: Header by canonical name; wins over the preset.
         country: ISO 3166-1 code for debtors, phones and habits; needed unless a column says it per row.
         currency: ISO 4217 code for files without a currency column.
+        wrong_tax_id: What becomes of a tax id with a wrong check digit: ``drop`` it and tell, ``keep`` it and say
+            nothing, ``reject`` the row.
+        mobile_only: Whether numbers of fixed lines are dropped and told.
         last_line_is_whole: Whether a file that ends without a line end is trusted; some programs write none.
         snapshot: Whether each file names everything that is open in its currencies.
         max_rejected_ratio: A snapshot with more rejected rows than this closes nothing.
@@ -110,6 +120,8 @@ class CsvSettings:
     columns: dict[str, str] = field(factory=dict, validator=_columns)
     country: str | None = field(default=None, validator=_code(_ALPHA_2))
     currency: str | None = field(default=None, validator=_code(_ALPHA_3))
+    wrong_tax_id: str = field(default="drop", validator=_wrong_tax_id)
+    mobile_only: bool = False
     last_line_is_whole: bool = False
     snapshot: bool = False
     max_rejected_ratio: float = field(default=0.5, validator=(validators.ge(0), validators.le(1)))

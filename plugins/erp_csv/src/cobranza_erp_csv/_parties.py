@@ -10,9 +10,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from attrs import define, field
+from attrs import define, field, frozen
 
-from cobranza_erp_csv._mapping import DEBTOR_COLUMNS, plain, vocabulary
+from cobranza_erp_csv._mapping import DEBTOR_COLUMNS, plain, shared_tax_ids, vocabulary
+from cobranza_erp_csv._tax_ids import check
 from cobranza_sdk import Address, Consent, ContactPoint, Debtor, InvalidValueError, Person
 
 if TYPE_CHECKING:
@@ -23,7 +24,17 @@ MAX_POINTS = 20
 
 _SEPARATORS = re.compile(r"[;,/|\n]| [yoe] ", re.IGNORECASE)
 _MAIL_SEPARATORS = re.compile(r"[;,/|\s]+")
-_EXTENSION = re.compile(r"[\s,]*(?:ext|extensi[oó]n|anexo|interno|int|x)\.?[\s:]*[0-9]{1,6}\.?\s*$", re.IGNORECASE)
+# up to the next number of the cell, or its end
+_EXTENSION = re.compile(
+    r"[\s,;/(-]*(?<![a-z])(?:extensi[oó]n|ext|anexo|anx|interno|int|ramal|r|x|#)\.?[\s:]*[0-9]{1,6}\)?\.?"
+    r"(?=\s*(?:$|[;,/|\n]| [yoe] ))",
+    re.IGNORECASE,
+)
+_LABEL = re.compile(
+    r"(?:tel[eé]fonos?|tele?f?|celular(?:es)?|cel|m[oó]vil|mobile|whats ?app|wsp|wa|fijo|casa|oficina|trabajo)\b"
+    r"[.:\s-]*",
+    re.IGNORECASE,
+)
 _FLOAT = re.compile(r"([0-9]{7,15})[.,]0+")
 _PHONE = re.compile(r"\+?[0-9 ().\-\u00a0]{5,30}", re.ASCII)
 _MAIL = re.compile(r"[^@\s<>\"']{1,64}@[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\.[a-z0-9-]{2,63}", re.IGNORECASE)
@@ -35,6 +46,7 @@ _DAMAGED = re.compile(r"[0-9]+(?:[.,][0-9]+)?E\+?[0-9]+", re.ASCII | re.IGNORECA
 _ALL = frozenset({"all", "todos", "todas"})
 _EVERY_CHANNEL = ("whatsapp", "sms", "email", "call", "letter", "visit", "in_app")
 _AR_NATIONAL = 10
+_MAX_WORDS = 12
 # toll-free, premium rate, shared cost, and the like: nobody owes from there
 _NOBODYS = frozenset({3, 4, 5, 8, 9, 10})
 
@@ -60,9 +72,13 @@ class Party:
     A debtor being read.
 
     Attributes:
+        wrong_tax_id: What becomes of a tax id with a wrong check digit: ``drop``, ``keep`` or ``reject``.
+        mobile_only: Whether numbers of fixed lines are dropped.
         notes: Column and reason of each cell that was dropped.
     """
 
+    wrong_tax_id: str = "drop"
+    mobile_only: bool = False
     notes: list[tuple[str, str]] = field(factory=list)
 
     def debtor(self, key: str, cells: Sequence[str], country: str | None) -> Debtor:
@@ -85,7 +101,7 @@ class Party:
                 person=Person(
                     external_id=told["person_key"] or None,
                     name=" ".join(told["customer_name"].split()),
-                    tax_id=self._tax_id(told["tax_id"]),
+                    tax_id=self._tax_id(told["tax_id"], home),
                 ),
                 country=home,
                 region=self._matching("region", told["region"].upper(), _REGION, "an ISO 3166-2 code such as PE-LIM"),
@@ -102,11 +118,22 @@ class Party:
     def _note(self, column: str, reason: str) -> None:
         self.notes.append((column, f"{reason}; the row was kept without it"))
 
-    def _tax_id(self, cell: str) -> str | None:
+    def _tax_id(self, cell: str, country: str) -> str | None:
         if cell and _DAMAGED.fullmatch(cell):
             self._note("tax_id", "the number was damaged by a spreadsheet: format the column as text")
             return None
-        return cell or None
+        if not cell or cell.upper() in shared_tax_ids():
+            return cell or None
+        found = check(cell, country)
+        if found.problem is None or self.wrong_tax_id == "keep":
+            return found.value
+        if self.wrong_tax_id == "reject":
+            raise RowError(column="tax_id", reason=found.problem)
+        if not found.firm:
+            self.notes.append(("tax_id", f"{found.problem}, which some real ones are not; it was kept"))
+            return found.value
+        self._note("tax_id", found.problem)
+        return None
 
     def _matching(self, column: str, cell: str, pattern: re.Pattern[str], expected: str) -> str | None:
         if not cell or pattern.fullmatch(cell):
@@ -142,17 +169,23 @@ class Party:
             self._note("holder_confirmed", "expected yes or no; the holder counts as unconfirmed")
         return "confirmed" if answer == "yes" else "unconfirmed"
 
-    def _phones(self, cell: str, country: str) -> Iterator[str]:
+    def _phones(self, cell: str, country: str) -> list[str]:
+        """
+        The numbers of a cell in E.164, those of fixed lines behind the others.
+        """
         parts = [part for part in (part.strip() for part in _SEPARATORS.split(_joined(cell))) if part]
+        numbers: list[Phone] = []
         for index, part in enumerate(parts[:MAX_POINTS], start=1):
-            number = phone(part, country)
-            if number is not None:
-                yield number
-            else:
-                which = f"number {index} of {len(parts)}" if len(parts) > 1 else "the number"
+            found = phones(part, country)
+            which = f"number {index} of {len(parts)}" if len(parts) > 1 else "the number"
+            if not found:
                 self._note("phone", f"{which} is not a valid phone number of {country}")
+            elif self.mobile_only and any(number.fixed for number in found):
+                self._note("phone", f"{which} is that of a fixed line")
+            numbers += [number for number in found if not (self.mobile_only and number.fixed)]
         if len(parts) > MAX_POINTS:
             self._note("phone", f"{len(parts)} numbers, more than {MAX_POINTS}")
+        return [number.e164 for number in sorted(numbers, key=lambda number: number.fixed)]
 
     def _mails(self, cell: str) -> Iterator[str]:
         parts = [part for part in _MAIL_SEPARATORS.split(cell) if part and part.casefold() not in {"y", "o", "e"}]
@@ -188,8 +221,8 @@ class Party:
 
 
 def _joined(cell: str) -> str:
-    # "55 1234 5678 ext 12" keeps its parts together; "1234,0" is what a spreadsheet makes of a number
-    return _FLOAT.sub(r"\1", cell)
+    # "55 1234 5678, ext 12" is one number; "1234,0" is what a spreadsheet makes of one
+    return _EXTENSION.sub("", _FLOAT.sub(r"\1", cell))
 
 
 def _country(cell: str, default: str | None) -> str:
@@ -220,20 +253,46 @@ def _zone_exists(name: str) -> bool:
     return "/" in name
 
 
-def phone(text: str, country: str) -> str | None:
+@frozen
+class Phone:
     """
-    Read one phone number.
+    A valid number of a person.
+
+    Attributes:
+        e164: With its country's code.
+        fixed: Whether it is surely that of a fixed line, which no text message reaches.
+    """
+
+    e164: str
+    fixed: bool
+
+
+def phones(text: str, country: str) -> list[Phone]:
+    """
+    Read the numbers in *text*: one, or two that only a blank separates.
 
     Args:
-        text: As written, perhaps with an extension.
-        country: ISO code of the country whose national form it may have.
+        text: As written, perhaps with a label before and an extension behind.
+        country: ISO code of the country whose national form they may have.
 
     Returns:
-        E.164, or None when it is no valid number of a person.
+        The numbers, none when there is no valid one, or when it could be cut in two in several ways.
     """
+    bare = _EXTENSION.sub("", _LABEL.sub("", text.strip(), count=1) if _LABEL.match(text.strip()) else text).strip()
+    if (whole := _phone(bare, country)) is not None:
+        return [whole]
+    words = bare.split()
+    pairs = [
+        (left, right)
+        for cut in range(1, min(len(words), _MAX_WORDS))
+        if (left := _phone(" ".join(words[:cut]), country)) and (right := _phone(" ".join(words[cut:]), country))
+    ]
+    return list(pairs[0]) if len(pairs) == 1 else []
+
+
+def _phone(bare: str, country: str) -> Phone | None:
     import phonenumbers
 
-    bare = _EXTENSION.sub("", text).strip()
     if not _PHONE.fullmatch(bare):
         return None
     if country == "MX":
@@ -244,9 +303,11 @@ def phone(text: str, country: str) -> str | None:
         return None
     if country == "AR" and not bare.startswith("+") and number.country_code == 54:  # noqa: PLR2004  # Argentina
         number = _argentine(number)
-    if not phonenumbers.is_valid_number(number) or phonenumbers.number_type(number) in _NOBODYS:
+    kind = phonenumbers.number_type(number)
+    if not phonenumbers.is_valid_number(number) or kind in _NOBODYS:
         return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return Phone(e164, kind == phonenumbers.PhoneNumberType.FIXED_LINE)
 
 
 def _mexican(text: str) -> str:

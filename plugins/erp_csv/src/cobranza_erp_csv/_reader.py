@@ -273,7 +273,7 @@ class FileReader:
         """
         preset = self._map.preset
         parser = DocumentParser(preset, layout.marks, layout.orders, self.settings.currency)
-        taker = _Taker(parser=parser, preset=preset, header=layout.header, country=self.settings.country)
+        taker = _Taker(parser=parser, preset=preset, header=layout.header, settings=self.settings)
         group = _Group()
         line = layout.header.line
         for row in self._rows(layout.delimiter, layout.header):
@@ -335,7 +335,7 @@ class _Taker:
     parser: DocumentParser
     preset: Preset
     header: Header
-    country: str | None
+    settings: CsvSettings
     _document: Cells = field(init=False)
     _debtor: Cells = field(init=False)
     _required: tuple[int, ...] = field(init=False)
@@ -412,8 +412,8 @@ class _Taker:
         item = thing if isinstance(thing, Item) else None
         customer = item.customer if item else thing.debtor_id  # type: ignore[union-attr]  # one or the other
         told = self._told(customer, self._debtor(cells))
-        party = Party()
-        debtor = None if told is None else party.debtor(customer, told, self.country)
+        party = Party(wrong_tax_id=self.settings.wrong_tax_id, mobile_only=self.settings.mobile_only)
+        debtor = None if told is None else party.debtor(customer, told, self.settings.country)
         if item and group.takes(item):
             thing = item = _fitted(item, group, by_row=self.preset.installments_by_row)
         self._once(row.line, customer, item.part.number if item else 1)
