@@ -23,6 +23,20 @@ class Mark(StrEnum):
     MIXED = "mixed"
 
 
+class StoredNumber(str):
+    """
+    A number that a workbook holds: the point in it is the decimal mark, whatever the texts of its column write.
+    """
+
+    __slots__ = ()
+
+    def strip(self, _: str | None = None, /) -> StoredNumber:
+        """
+        The number: it has no blanks, and stays what it is.
+        """
+        return self
+
+
 class UnreadableAmountError(ValueError):
     """
     A cell is no amount. The text quotes at most 40 characters, and only what cannot be a name or a phone.
@@ -108,7 +122,7 @@ def evidence(cell: str) -> Mark | bool | None:
     Returns:
         The mark; True when the cell can be read in two ways, as 1.234 can; None when it says nothing.
     """
-    found = _SHAPE.fullmatch(_clean(cell))
+    found = None if isinstance(cell, StoredNumber) else _SHAPE.fullmatch(_clean(cell))
     if found is None:
         return None
     return _evidence(found["number"].replace(" ", "").replace("'", ""))
@@ -175,6 +189,7 @@ def parse(cell: str, mark: Mark) -> tuple[Decimal, str | None] | None:
         UnreadableAmountError: It is no amount, or could be two.
     """
     text = cell.strip()
+    mark = Mark.POINT if isinstance(cell, StoredNumber) else mark
     if mark is not Mark.COMMA and _PLAIN.fullmatch(text):
         return Decimal(text), None
     text = _clean(cell)

@@ -98,6 +98,7 @@ class CsvSettings:
         preset: Which headers mean what: one of `PRESETS`.
         encoding: Python's name of it, for example ``cp1252``.
         delimiter: One character, or ``tab``.
+        sheet: Name of a workbook's sheet; else the first that is shown.
         decimal: ``.`` or ``,``.
         date_format: ``iso``, ``dmy``, ``mdy``, ``dd/mm/yyyy``, ``mm/dd/yyyy``.
         columns: Header by canonical name; wins over the preset.
@@ -115,6 +116,7 @@ class CsvSettings:
     preset: str = field(default="canonical", validator=_preset)
     encoding: str | None = field(default=None, validator=_encoding)
     delimiter: str | None = field(default=None, converter=_character, validator=_delimiter)
+    sheet: str | None = None
     decimal: str | None = field(default=None, validator=_decimal)
     date_format: str | None = field(default=None, validator=_date_format)
     columns: dict[str, str] = field(factory=dict, validator=_columns)

@@ -24,7 +24,11 @@ MAX_COLUMNS = 200
 MAX_SPAN = 20
 DELIMITERS = (",", ";", "\t", "|")
 
+#: What `FileFacts.encoding` says of a workbook.
+WORKBOOK = "xlsx"
+
 _CHUNK = 1 << 18
+_ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 # a line ends with its line end, the last one also with the end mark of DOS
 _ENDS = "\n\x1a"
 _LETTERS = frozenset("áéíóúñÁÉÍÓÚÑüÜ¿¡ºªãõâêôçÃÕÂÊÔÇ°")
@@ -40,13 +44,20 @@ class FileFacts:
 
     Attributes:
         digest: Of the content, 16 hexadecimal digits.
-        encoding: Python's name of it.
+        encoding: Python's name of it, or `WORKBOOK`.
         size: In bytes.
     """
 
     digest: str
     encoding: str
     size: int
+
+    @property
+    def is_workbook(self) -> bool:
+        """
+        Whether the file is no text but a workbook, whatever its name.
+        """
+        return self.encoding == WORKBOOK
 
 
 def examine(path: Path, encoding: str | None) -> FileFacts:
@@ -69,7 +80,7 @@ def examine(path: Path, encoding: str | None) -> FileFacts:
                 is_utf8, letters = said is not None, letters or not (said or "").isascii()
     # a file that was cut within a letter is still what its other letters say
     is_utf8 = is_utf8 and (letters or not utf8.getstate()[0])
-    name = encoding or _by_mark(head) or ("utf-8" if is_utf8 else _eight_bit(path))
+    name = _archive(head, path) or encoding or _by_mark(head) or ("utf-8" if is_utf8 else _eight_bit(path))
     return FileFacts(digest=digest.hexdigest()[:16], encoding=name, size=size)
 
 
@@ -79,6 +90,13 @@ def _decoded(decoder: codecs.IncrementalDecoder, chunk: bytes) -> str | None:
     except UnicodeDecodeError:
         decoder.reset()
         return None
+
+
+def _archive(head: bytes, path: Path) -> str | None:
+    if head.startswith(_OLE):
+        msg = f"file {path.name} is a workbook of the kind before 2007, or one with a password"
+        raise InvalidValueError(msg, hint="save it as .xlsx without a password, or the sheet as CSV")
+    return WORKBOOK if head.startswith(_ZIP) else None
 
 
 def _by_mark(head: bytes) -> str | None:

@@ -34,7 +34,7 @@ from cobranza_sdk import (
 
 BATCH = 500
 _CURSOR = 1
-_SUFFIXES = frozenset({".csv", ".txt", ".tsv"})
+_SUFFIXES = frozenset({".csv", ".txt", ".tsv", ".xlsx", ".xlsm"})
 
 
 @frozen(kw_only=True)
@@ -145,12 +145,12 @@ class CsvErp(Erp):
         if place.is_file():
             return (place,)
         if place.is_dir():
-            found = [path for path in place.iterdir() if path.suffix.lower() in _SUFFIXES and path.name[0] != "."]
+            found = [path for path in place.iterdir() if path.suffix.lower() in _SUFFIXES and path.name[0] not in ".~"]
         else:
             found = [Path(path) for path in glob.glob(str(place))]  # noqa: PTH207  # the pattern may be absolute
         found = sorted((path for path in found if path.is_file()), key=lambda path: (path.name, str(path)))
         if not found:
-            msg = f"path {place.name}: no such file, and no .csv, .txt or .tsv file in it"
+            msg = f"path {place.name}: no such file, and no .csv, .txt, .tsv or .xlsx file in it"
             raise InvalidValueError(msg, hint="give a file, a directory or a pattern such as exports/*.csv")
         return found
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 from attrs import define, evolve, field, frozen
 
@@ -38,6 +40,7 @@ from cobranza_erp_csv._mapping import (
 )
 from cobranza_erp_csv._parties import Party, RowError
 from cobranza_erp_csv._seen import Seen
+from cobranza_erp_csv._workbook import WorkbookReader, open_sheet
 from cobranza_sdk import Debtor, InvalidValueError, Payment, Receivable, RejectedRecord
 
 #: Debtors whose cells are remembered, so that a blank cell does not erase what an earlier row told.
@@ -164,7 +167,7 @@ class FileReader:
         return Layout(delimiter=delimiter, header=header, marks=marks, orders=orders)
 
     def _header(self) -> tuple[str, Header]:
-        declared = self.settings.delimiter or declared_delimiter(self.path, self.facts.encoding)
+        declared = self.settings.delimiter or self._declared()
         best: tuple[int, str, Row] | None = None
         for delimiter in (declared,) if declared else DELIMITERS:
             for row in self._head(delimiter):
@@ -180,11 +183,27 @@ class FileReader:
         return delimiter, self._map.resolve(row.cells, line=row.line, source=self.path.name, country=has_country)
 
     def _head(self, delimiter: str) -> Iterator[Row]:
-        with open_text(self.path, self.facts.encoding) as stream:
-            for index, row in enumerate(RowReader(delimiter).rows(stream)):
+        with self._opened() as stream:
+            for index, row in enumerate(self._splitter(delimiter).rows(stream)):
                 if index > self._map.preset.title_rows + 1:
                     return
                 yield row
+
+    def _declared(self) -> str | None:
+        return DELIMITERS[0] if self.facts.is_workbook else declared_delimiter(self.path, self.facts.encoding)
+
+    def _opened(self) -> AbstractContextManager[Any]:
+        """
+        The file as a stream of what `_splitter` splits.
+        """
+        if self.facts.is_workbook:
+            return open_sheet(self.path, self.settings.sheet)
+        return open_text(self.path, self.facts.encoding)
+
+    def _splitter(self, delimiter: str) -> RowReader | WorkbookReader:
+        if self.facts.is_workbook:
+            return WorkbookReader()
+        return RowReader(delimiter, trusting=self.settings.last_line_is_whole)
 
     def _headless(self) -> InvalidValueError:
         if not self.facts.size:
@@ -200,9 +219,9 @@ class FileReader:
         """
         Yield the rows under the header, without repeated headers.
         """
-        reader = RowReader(delimiter, trusting=self.settings.last_line_is_whole)
+        reader = self._splitter(delimiter)
         anchor, width = header.positions["doc_number"], len(header.names)
-        with open_text(self.path, self.facts.encoding) as stream:
+        with self._opened() as stream:
             for row in reader.rows(stream):
                 if row.line <= header.line:
                     reader.width = width if row.line == header.line else None
