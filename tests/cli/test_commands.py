@@ -124,7 +124,7 @@ def test_plugins_lists_what_is_installed_without_a_configuration(tmp_path: Path)
     names = {plugin["name"]: plugin for plugin in found["plugins"]}
     assert names["compliance_latam"]["distribution"] == "cobranza-compliance-latam"
     assert {"family": "channel", "name": "twilio_sms"} in names["twilio_sms"]["provides"]
-    assert set(names["erp_csv"]) == {"name", "distribution", "version", "provides"}
+    assert set(names["erp_csv"]) == {"name", "distribution", "version", "provides", "certificate"}
 
 
 def test_decide_cases_prints_a_list_in_the_order_of_the_file(tmp_path: Path) -> None:
