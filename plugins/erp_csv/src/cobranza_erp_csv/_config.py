@@ -20,6 +20,8 @@ from cobranza_sdk import InvalidValueError
 _ESCAPES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 #: What becomes of a tax id whose check digit is wrong.
 WRONG_TAX_ID = ("drop", "keep", "reject")
+# settings that do not change what a file says
+_NOT_READING = frozenset({"path", "watch", "move_to", "results", "results_bom"})
 _ALPHA_2 = 2
 _ALPHA_3 = 3
 
@@ -88,6 +90,10 @@ def _text(_: object, attribute: attrs.Attribute[Any], value: str) -> None:
         raise InvalidValueError(msg)
 
 
+def _is_pattern(path: Path) -> bool:
+    return any(char in path.name for char in "*?[")
+
+
 @frozen(kw_only=True)
 class CsvSettings:
     """
@@ -108,6 +114,11 @@ class CsvSettings:
             nothing, ``reject`` the row.
         mobile_only: Whether numbers of fixed lines are dropped and told.
         last_line_is_whole: Whether a file that ends without a line end is trusted; some programs write none.
+        watch: Whether the folder or pattern is a place where files arrive: none may be there, and what is still being
+            written is left for the next time.
+        move_to: Folder into which files go that were read and stored, with *watch*; else nothing is moved.
+        results: Folder for what is written back, or None.
+        results_bom: Whether those files begin with a byte order mark.
         snapshot: Whether each file names everything that is open in its currencies.
         max_rejected_ratio: A snapshot with more rejected rows than this closes nothing.
     """
@@ -125,13 +136,27 @@ class CsvSettings:
     wrong_tax_id: str = field(default="drop", validator=_wrong_tax_id)
     mobile_only: bool = False
     last_line_is_whole: bool = False
+    watch: bool = False
+    move_to: Path | None = None
+    results: Path | None = None
+    results_bom: bool = False
     snapshot: bool = False
     max_rejected_ratio: float = field(default=0.5, validator=(validators.ge(0), validators.le(1)))
+
+    def __attrs_post_init__(self) -> None:
+        if self.move_to is not None and not self.watch:
+            msg = "move_to needs watch = true: without it nothing is moved"
+            raise InvalidValueError(msg)
+        for name in ("move_to", "results"):
+            folder = getattr(self, name)
+            if folder is not None and folder == (self.path.parent if _is_pattern(self.path) else self.path):
+                msg = f"{name} is where files are read from: what is put there would be read again"
+                raise InvalidValueError(msg, hint="name another folder")
 
     @property
     def digest(self) -> str:
         """
         Of all that changes how a file is read; a cursor made under other settings starts over.
         """
-        told = {name: value for name, value in attrs.asdict(self).items() if name != "path"}
+        told = {name: value for name, value in attrs.asdict(self).items() if name not in _NOT_READING}
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]

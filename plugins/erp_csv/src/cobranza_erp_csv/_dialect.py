@@ -8,6 +8,7 @@ import codecs
 import csv
 import hashlib
 import re
+import zipfile
 from collections import Counter, deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,11 +47,13 @@ class FileFacts:
         digest: Of the content, 16 hexadecimal digits.
         encoding: Python's name of it, or `WORKBOOK`.
         size: In bytes.
+        ended: Whether the last line has its end, or a workbook the directory that is written last.
     """
 
     digest: str
     encoding: str
     size: int
+    ended: bool = True
 
     @property
     def is_workbook(self) -> bool:
@@ -69,11 +72,12 @@ def examine(path: Path, encoding: str | None) -> FileFacts:
     """
     digest = hashlib.sha256()
     utf8 = codecs.getincrementaldecoder("utf-8")()
-    is_utf8, letters, size, head = True, False, 0, b""
+    is_utf8, letters, size, head, tail = True, False, 0, b"", b""
     with path.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
             head = head or chunk[:4096]
             size += len(chunk)
+            tail = (tail + chunk)[-4:]
             digest.update(chunk)
             if is_utf8 and (utf8.getstate()[0] or not chunk.isascii()):
                 said = _decoded(utf8, chunk)
@@ -81,7 +85,8 @@ def examine(path: Path, encoding: str | None) -> FileFacts:
     # a file that was cut within a letter is still what its other letters say
     is_utf8 = is_utf8 and (letters or not utf8.getstate()[0])
     name = _archive(head, path) or encoding or _by_mark(head) or ("utf-8" if is_utf8 else _eight_bit(path))
-    return FileFacts(digest=digest.hexdigest()[:16], encoding=name, size=size)
+    ended = zipfile.is_zipfile(path) if name == WORKBOOK else tail.strip(b"\0")[-1:] in {b"\n", b"\r", b"\x1a"}
+    return FileFacts(digest=digest.hexdigest()[:16], encoding=name, size=size, ended=ended)
 
 
 def _decoded(decoder: codecs.IncrementalDecoder, chunk: bytes) -> str | None:
