@@ -195,6 +195,12 @@ class Cobranza:
         if creditor_id not in self.settings.creditors:
             msg = f"creditors: found no {creditor_id}, expected one of {', '.join(self.settings.creditors)}"
             raise ConfigurationError([msg])
+        return self._apart(creditor_id)
+
+    def _apart(self, creditor_id: str | None) -> Cobranza:
+        """
+        The same with providers and connections of its own, for another event loop.
+        """
         scoped = object.__new__(Cobranza)
         bound_to_a_loop = ("accounts", "place", "webhooks", "_client")
         scoped.__dict__.update({name: part for name, part in self.__dict__.items() if name not in bound_to_a_loop})
@@ -730,13 +736,20 @@ class Cobranza:
         """
         See `dispatch`.
         """
-        from cobranza_sdk.engine import Dispatcher, DispatchReport
+        from cobranza_sdk.engine import Dispatcher, DispatchReport, PaymentDesk
 
         report = DispatchReport()
+        inbox, payments = self.inbox, PaymentDesk(self.place)
+
+        def hear() -> None:
+            inbox.process_all()
+            if self.place.accounts.payments:
+                anyio.from_thread.run(payments.process_all)
+
         await anyio.to_thread.run_sync(self._make_ready)
         for desk in self._my_desks():
             dispatcher = Dispatcher(self.place, desk, report)
-            report = await dispatcher.run(limit=limit, progress=progress, hear=self.inbox.process_all)
+            report = await dispatcher.run(limit=limit, progress=progress, hear=hear)
         return report
 
     def _make_ready(self) -> None:
@@ -798,8 +811,19 @@ class Cobranza:
     def process_inbox(self) -> dict[str, int]:
         """
         Act on what webhooks told and nobody acted on yet; returns how many events ended how.
+
+        Raises:
+            InLoopError: An event loop runs here, and payments have to be asked for.
         """
-        return self.inbox.process()
+        if not self.place.accounts.payments:
+            return self.inbox.process()
+        return self._run(self.aprocess_inbox, "aprocess_inbox")
+
+    async def aprocess_inbox(self) -> dict[str, int]:
+        """
+        See `process_inbox`.
+        """
+        return await self.inbox.aprocess()
 
     @cached_property
     def webhooks(self) -> Starlette:
@@ -814,7 +838,9 @@ class Cobranza:
         except ModuleNotFoundError as error:
             msg = f"webhooks need {error.name}, which is not installed"
             raise CobranzaError(msg, hint="pip install 'cobranza-sdk[web]'") from None
-        return webhook_application(self.inbox, self.clock, public_url=self.settings.web.public_url)
+        # The host's loop is not ours to open connections in: they would outlive what closes them.
+        ask = self._apart(self._creditor).process_inbox if self.accounts.payments else None
+        return webhook_application(self.inbox, self.clock, public_url=self.settings.web.public_url, ask=ask)
 
     # -- by hand ---------------------------------------------------------------------------------------------------
 

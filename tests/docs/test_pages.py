@@ -81,7 +81,7 @@ def test_every_table_of_toml_is_accepted(
     secret = shell.cwd / "secrets" / "unsubscribe_secret"
     secret.touch(mode=0o600)
     secret.write_text("u" * 32, "utf-8")
-    for name in ("TWILIO_AUTH_TOKEN", "SMTP_PASSWORD"):
+    for name in ("TWILIO_AUTH_TOKEN", "SMTP_PASSWORD", "MERCADO_PAGO_TOKEN", "MERCADO_PAGO_WEBHOOK_SECRET"):
         monkeypatch.setenv(name, "not-a-secret")
 
     for block in all_blocks(pages, read, "toml"):

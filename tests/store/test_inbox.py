@@ -542,7 +542,7 @@ def test_acting_fails_whole(world: Any, monkeypatch: pytest.MonkeyPatch) -> None
     world.accepted()
     entry = world.store_event(world.says("BAJA", phone=phone_of(world)))
     before = world.dump()
-    monkeypatch.setattr(world.tenant.inbox, "_mark", lambda *_: 1 / 0)
+    monkeypatch.setattr(world.tenant.inbox, "mark", lambda *_: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
         world.tenant.inbox.apply(entry, "opt_out")

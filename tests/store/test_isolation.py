@@ -7,14 +7,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from attrs import evolve
 
-from cobranza_sdk.model import Address, AttemptState, ContactPoint, Debtor, EventKind, Person
-from cobranza_sdk.spec import ErpBatch, RejectedRecord
+from cobranza_sdk.model import Address, AttemptState, ContactPoint, Debtor, EventKind, Money, Payment, Person
+from cobranza_sdk.spec import ErpBatch, Event, RejectedRecord
 from cobranza_sdk.store import Settlement, Unsent
+from cobranza_sdk.store._ledger import Recorder
 
 NOW = datetime(2026, 8, 5, 15, 0, tzinfo=UTC)
 PHONE = "+51987000001"
@@ -64,6 +66,21 @@ class Two:
         self.tenant = world.store.tenant(tenant)
         self.creditor = self.tenant.creditor(creditor)
 
+    def within(self, work: Callable[[Any], Any]) -> Any:
+        with self.world.engine.begin() as connection:
+            return work(connection)
+
+    def paid(self, reference: str) -> Event:
+        return Event(
+            kind=EventKind.PAYMENT_APPROVED,
+            key="k",
+            occurred_at=NOW,
+            account="a",
+            provider_message_id="7",
+            money=Money(1, "PEN"),
+            reference=reference,
+        )
+
     def settlement(self) -> Settlement:
         return Settlement(attempt_id=self.attempt, token=2, provider_message_id="stolen")
 
@@ -90,6 +107,18 @@ CREDITOR: dict[str, Try] = {
             confirmed=True,
         )
         and None
+    ),
+    "portfolio.room": lambda two: two.within(
+        lambda connection: two.creditor.portfolio.room(connection, two.debtor, "PEN", NOW)
+    ),
+    "portfolio.post": lambda two: two.within(
+        lambda connection: two.creditor.portfolio.post(
+            connection,
+            Payment(external_id="mine", debtor_id="D-1", amount=Money(1, "PEN"), paid_at=NOW),
+            SimpleNamespace(id=two.debtor),
+            Recorder(two.creditor._scope, "x"),
+            creditor_id=two.creditor.creditor_id,
+        )
     ),
     "attempts.positions": lambda two: two.creditor.attempts.positions("test", lambda _: date(2026, 8, 5)),
     "attempts.add": lambda two: two.creditor.attempts.add(
@@ -143,6 +172,16 @@ TENANT: dict[str, Try] = {
     "inbox.apply": lambda two: (
         {two.tenant.inbox.apply(two.entry, intent).what for intent in (None, "opt_out")} - {"parked"}
     ),
+    "inbox.mark": lambda two: two.within(lambda connection: two.tenant.inbox.mark(connection, two.entry, "mine")),
+    "inbox.wait": lambda two: two.within(lambda connection: two.tenant.inbox.wait(connection, two.entry, "mine")),
+    "payments.apply": lambda two: (
+        {
+            two.tenant.payments.apply(two.entry, two.paid(reference), source="x", serves=lambda _: True)
+            for reference in (two.world.attempt(two.attempt)["outreach_id"], "F-D-1")
+        }
+        - {"refused"}
+    ),
+    "payments.postpone": lambda two: two.tenant.payments.postpone(two.entry, "x") == "x",
     "switch.stop": lambda two: two.tenant.switch.stop("x", by="x"),
     "switch.resume": lambda two: two.tenant.switch.resume(by="x"),
     "switch.reason": lambda two: two.tenant.switch.reason(),

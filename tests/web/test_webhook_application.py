@@ -4,9 +4,12 @@ The ASGI application, called for real: limits first, then verification, then par
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import httpx
 import pytest
 from starlette.applications import Starlette
@@ -189,3 +192,42 @@ async def test_a_report_of_an_account_that_is_not_ours_is_quarantined(house: Cob
 
     assert house.process_inbox() == {"quarantined": 1}
     assert house.process_inbox() == {}
+
+
+async def test_a_slow_vendor_is_asked_by_one_thread_and_once_more_for_all_that_came_meanwhile() -> None:
+    """
+    Ten webhooks of payments must not take the ten threads that answers need.
+    """
+    one_at_a_time, may_end, calls = _webhooks._OneAtATime(), threading.Event(), []
+
+    def ask() -> None:
+        calls.append(threading.current_thread())
+        assert may_end.wait(20)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(one_at_a_time, ask)
+        while not calls:
+            await anyio.lowlevel.checkpoint()
+        for _ in range(9):
+            await one_at_a_time(ask)
+        may_end.set()
+
+    assert len(calls) == 2
+
+
+async def test_a_vendor_that_fails_is_asked_again_by_the_next_webhook() -> None:
+    """
+    One error must not end the asking for good.
+    """
+    one_at_a_time, calls = _webhooks._OneAtATime(), []
+
+    def ask() -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise ValueError
+
+    with pytest.raises(ValueError, match=r"^$"):
+        await one_at_a_time(ask)
+    await one_at_a_time(ask)
+
+    assert len(calls) == 2

@@ -27,7 +27,8 @@ def serve_command(options: Options, host: str, port: int) -> None:
         with needing_extras("cobranza serve", "pip install 'cobranza-sdk[web]'"):
             import uvicorn
 
-        names = [f"http://{host}:{port}/webhooks/{name}" for name in cobranza.settings.channels]
+        accounts = [*cobranza.settings.channels, *cobranza.settings.payments]
+        names = [f"http://{host}:{port}/webhooks/{name}" for name in accounts]
         if options.as_json:
             print_json({"listening": f"{host}:{port}", "webhooks": names})
         else:

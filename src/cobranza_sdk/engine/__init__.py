@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cobranza_sdk.engine._guard import GuardedPolicies, PluginLateError, call_guarded
     from cobranza_sdk.engine._inbox import InboxDesk, WebhookAnswer
     from cobranza_sdk.engine._overrides import OverrideDesk
+    from cobranza_sdk.engine._payments import PaymentDesk
     from cobranza_sdk.engine._planning import PlanError, due_now, plan_now
     from cobranza_sdk.engine._replies import intent_of
     from cobranza_sdk.engine._strategy_check import (
@@ -34,6 +35,7 @@ _HOME = {
     "_guard": ("GuardedPolicies", "PluginLateError", "call_guarded"),
     "_inbox": ("InboxDesk", "WebhookAnswer"),
     "_overrides": ("OverrideDesk",),
+    "_payments": ("PaymentDesk",),
     "_planning": ("PlanError", "due_now", "plan_now"),
     "_replies": ("intent_of",),
     "_strategy_check": ("Grounds", "StrategyFinding", "carried_by", "check_strategy", "without_strategy"),
@@ -55,6 +57,7 @@ __all__ = [
     "GuardedPolicies",
     "InboxDesk",
     "OverrideDesk",
+    "PaymentDesk",
     "PlanError",
     "PluginLateError",
     "Retried",

@@ -4,15 +4,19 @@ The inbox: verify, parse, store once, and only then act.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import anyio
 from attrs import frozen
 
 from cobranza_sdk.engine._dispatch import next_ways
 from cobranza_sdk.engine._guard import PluginLateError, call_in_thread
+from cobranza_sdk.engine._payments import PaymentDesk
 from cobranza_sdk.engine._replies import intent_of
 from cobranza_sdk.engine._workplace import Workplace
+from cobranza_sdk.loading import Configured
 from cobranza_sdk.model import CobranzaError, EventKind
 from cobranza_sdk.spec import Event, VerifiedEnvelope, WebhookRejectedError, WebhookRequest
 from cobranza_sdk.store import Entry, StoreError
@@ -58,8 +62,15 @@ class InboxDesk:
         """
         Size in bytes of the largest webhook that is read for an account, or None where there is no such account.
         """
-        account = self._place.accounts.channels.get(name)
+        account = self._account(name)
         return None if account is None else int(account.provider.capabilities.webhook_bytes)
+
+    def _account(self, name: str) -> Configured | None:
+        """
+        A channel's account, or a payment account: no name is both.
+        """
+        accounts = self._place.accounts
+        return accounts.channels.get(name) or accounts.payments.get(name)
 
     def receive(self, name: str, request: WebhookRequest) -> WebhookAnswer:
         """
@@ -69,7 +80,7 @@ class InboxDesk:
             name: Configured name of the account, from the address.
             request: The request.
         """
-        account = self._place.accounts.channels.get(name)
+        account = self._account(name)
         if account is None:
             return WebhookAnswer(status=404, body="no such account")
         provider = account.provider
@@ -99,6 +110,8 @@ class InboxDesk:
         """
         Sort events by the account they are about. Another account takes one only if its own secret proves the request.
         """
+        if name in self._place.accounts.payments:
+            return {name: list(events)}
         here = self._place.accounts.channels[name].provider
         found: dict[str, list[Event]] = {}
         for event in events:
@@ -138,17 +151,26 @@ class InboxDesk:
 
     def process(self, limit: int = 500) -> dict[str, int]:
         """
-        Act on what is stored, in the order it came; returns how many ended how.
+        Act on what channels reported, in the order it came; returns how many ended how. Payments have to be asked for:
+        see `aprocess`.
         """
         counts: dict[str, int] = {}
-        for entry in self._place.tenant.inbox.pending(limit):
+        for entry in self._place.tenant.inbox.pending(limit, without=self._place.accounts.payment_names):
             what = self._act_safely(entry)
             counts[what] = counts.get(what, 0) + 1
         return counts
 
+    async def aprocess(self, limit: int = 500) -> dict[str, int]:
+        """
+        Act on what is stored, payments included; returns how many ended how.
+        """
+        counts = Counter(await anyio.to_thread.run_sync(self.process, limit))
+        counts.update(await PaymentDesk(self._place).process(limit))
+        return dict(counts)
+
     def process_all(self) -> None:
         """
-        Act on everything that is stored and can be acted on now.
+        Act on everything that channels reported and that can be acted on now.
         """
         while set(self.process()) - {"parked", "failing"}:
             pass

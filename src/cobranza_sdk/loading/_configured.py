@@ -54,6 +54,7 @@ class Accounts:
         channels: Channel accounts by configured name.
         erps: ERP connections by configured name.
         payments: Payment accounts by configured name.
+        payment_names: All configured names of payment accounts, also of those that could not be built.
         failures: Accounts that could not be built.
         broken_channels: Channels of those, with the address schemes they reach: what is due there waits.
     """
@@ -61,6 +62,7 @@ class Accounts:
     channels: Mapping[str, Configured]
     erps: Mapping[str, Configured]
     payments: Mapping[str, Configured] = field(factory=dict)
+    payment_names: frozenset[str] = frozenset()
     failures: tuple[PluginFailure, ...] = ()
     broken_channels: Mapping[str, tuple[str, ...]] = field(factory=dict)
 
@@ -104,6 +106,7 @@ def configure(settings: Settings, plugins: Plugins, services_for: ServicesFor) -
         channels=built["channels"],
         erps=built["erps"],
         payments=built["payments"],
+        payment_names=frozenset(settings.payments),
         failures=tuple(failures),
         broken_channels=broken,
     )

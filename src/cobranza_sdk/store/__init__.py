@@ -11,6 +11,7 @@ from cobranza_sdk.store._facts import Facts
 from cobranza_sdk.store._inbox import Entry, Inbox, Outcome
 from cobranza_sdk.store._overrides import Override, Overrides
 from cobranza_sdk.store._past import Past, Recorded
+from cobranza_sdk.store._payments import VendorPayments
 from cobranza_sdk.store._portfolio import PutResult
 from cobranza_sdk.store._store import CreditorStore, Store, TenantStore
 
@@ -36,6 +37,7 @@ __all__ = [
     "StoreError",
     "TenantStore",
     "Unsent",
+    "VendorPayments",
     "open_engine",
     "prepare_engine",
 ]

@@ -4,7 +4,7 @@ The inbox: what vendors report, stored once, and only then acted on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -126,11 +126,19 @@ class Inbox:
                     new += connection.execute(insert_ignoring(connection, inbox).values(**row)).rowcount
         return new
 
-    def pending(self, limit: int = 500) -> list[Entry]:
+    def pending(
+        self, limit: int = 500, *, only: Collection[str] | None = None, without: Collection[str] = ()
+    ) -> list[Entry]:
         """
         What waits to be acted on, in the order it came in; what is parked comes last, lest it hold up the rest, and
         ever more rarely.
+
+        Args:
+            limit: Most entries.
+            only: Only what came in by these accounts; None is all.
+            without: Nothing that came in by these.
         """
+        asked = [] if only is None else [inbox.c.endpoint.in_(sorted(only))]
         now = self._scope.clock.now()
         statement = (
             select(inbox)
@@ -138,6 +146,8 @@ class Inbox:
                 self._scope.mine(inbox),
                 inbox.c.processed_at.is_(None),
                 or_(inbox.c.again_at.is_(None), inbox.c.again_at <= now),
+                inbox.c.endpoint.not_in(sorted(without)),
+                *asked,
             )
             .order_by(inbox.c.outcome.is_not(None), inbox.c.kind.in_(_RECEIPT_KINDS), inbox.c.id)
             .limit(limit)
@@ -150,7 +160,7 @@ class Inbox:
         Put an event aside without acting on it, for example as ``quarantined``.
         """
         with writing(self._scope.engine) as connection:
-            self._mark(connection, entry, outcome)
+            self.mark(connection, entry, outcome)
 
     def postpone(self, entry: Entry) -> str:
         """
@@ -158,9 +168,9 @@ class Inbox:
         """
         with writing(self._scope.engine) as connection:
             if self._scope.clock.now() - entry.received_at > PARKED_FOR:
-                self._mark(connection, entry, "poisoned")
+                self.mark(connection, entry, "poisoned")
                 return "poisoned"
-            self._wait(connection, entry, "failing")
+            self.wait(connection, entry, "failing")
         return "failing"
 
     def was_identity(self, event: Event, endpoint: str) -> bool:
@@ -226,20 +236,26 @@ class Inbox:
                 Attempts(self._creditor(outcome.creditor_id)).follow(before, *follow, connection=connection)
             waited = self._scope.clock.now() - entry.received_at
             if outcome.what != "parked":
-                self._mark(connection, entry, outcome.what)
+                self.mark(connection, entry, outcome.what)
             elif waited > PARKED_FOR:
-                self._mark(connection, entry, "unmatched")
+                self.mark(connection, entry, "unmatched")
                 outcome = Outcome(what="unmatched")
             else:
-                self._wait(connection, entry, "parked")
+                self.wait(connection, entry, "parked")
         return outcome
 
-    def _mark(self, connection: Connection, entry: Entry, outcome: str) -> None:
+    def mark(self, connection: Connection, entry: Entry, outcome: str) -> None:
+        """
+        Note that an event is done with, in the transaction that acts on it.
+        """
         connection.execute(self._change(entry).values(processed_at=self._scope.clock.now(), outcome=outcome))
 
-    def _wait(self, connection: Connection, entry: Entry, outcome: str) -> None:
+    def wait(self, connection: Connection, entry: Entry, outcome: str, *, at_least: timedelta = timedelta()) -> None:
+        """
+        Note that an event is to be looked at again, the later the longer it has waited.
+        """
         now = self._scope.clock.now()
-        again_at = now + min(now - entry.received_at, _LOOK_EVERY)
+        again_at = now + max(at_least, min(now - entry.received_at, _LOOK_EVERY))
         connection.execute(self._change(entry).values(outcome=outcome, again_at=again_at))
 
     def _change(self, entry: Entry) -> Any:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import cattrs
@@ -622,8 +623,31 @@ class Portfolio:
 
     # -- payments --------------------------------------------------------------------------------------------------
 
+    def room(self, connection: Connection, debtor_id: str, currency: str, paid_at: datetime) -> int:
+        """
+        How much of a payment of that instant would find something owed, or something that the source's figure holds as
+        paid; in minor units.
+        """
+        rows = self._payable(connection, debtor_id, currency)
+        return sum(max(0, row.open_minor) + (row.applied_minor if paid_at <= row.reported_at else 0) for row in rows)
+
+    def post(
+        self, connection: Connection, payment: Payment, debtor: Row[Any], record: Recorder, *, creditor_id: str
+    ) -> None:
+        """
+        Post one payment in the caller's transaction, once.
+        """
+        self._put_payment(connection, payment, debtor, record, _Tally(), creditor_id=creditor_id)
+
     def _put_payment(
-        self, connection: Connection, payment: Payment, debtor: Row[Any], record: Recorder, tally: _Tally
+        self,
+        connection: Connection,
+        payment: Payment,
+        debtor: Row[Any],
+        record: Recorder,
+        tally: _Tally,
+        *,
+        creditor_id: str | None = None,
     ) -> None:
         payment_id = self._scope.ids.new()
         added = connection.execute(
@@ -651,6 +675,7 @@ class Portfolio:
             {"debtor": debtor.id, "payment": payment_id},
             {"minor": payment.amount.minor, "currency": payment.amount.currency, "unallocated_minor": left},
             at=payment.paid_at,
+            creditor_id=creditor_id,
         )
         tally.add("created", "payment")
 
@@ -662,16 +687,7 @@ class Portfolio:
 
         With *only*, over that receivable and no other.
         """
-        rows = connection.execute(
-            select(installments, receivables.c.external_id)
-            .join(receivables, receivables.c.id == installments.c.receivable_id)
-            .where(
-                installments.c.debtor_id == debtor_id,
-                installments.c.currency == payment.amount.currency,
-                (installments.c.open_minor > 0) | (installments.c.applied_minor > 0),
-            )
-            .order_by(installments.c.due_on, installments.c.receivable_id, installments.c.number)
-        ).all()
+        rows = self._payable(connection, debtor_id, payment.amount.currency)
         if payment.receivable_id is not None:
             rows = sorted(rows, key=lambda row: row.external_id != payment.receivable_id)
         left = payment.amount.minor
@@ -701,6 +717,22 @@ class Portfolio:
             if left == 0:
                 break
         return left
+
+    def _payable(self, connection: Connection, debtor_id: str, currency: str) -> Sequence[Row[Any]]:
+        """
+        What a payment can be spent on, the oldest due first.
+        """
+        return connection.execute(
+            select(installments, receivables.c.external_id)
+            .join(receivables, receivables.c.id == installments.c.receivable_id)
+            .where(
+                self._scope.mine(receivables),
+                installments.c.debtor_id == debtor_id,
+                installments.c.currency == currency,
+                (installments.c.open_minor > 0) | (installments.c.applied_minor > 0),
+            )
+            .order_by(installments.c.due_on, installments.c.receivable_id, installments.c.number)
+        ).all()
 
 
 def _standing(point: ContactPoint, *, confirmed: bool) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from cobranza_sdk.store._ledger import read_events
 from cobranza_sdk.store._migrate import migrate
 from cobranza_sdk.store._overrides import Overrides
 from cobranza_sdk.store._past import Past
+from cobranza_sdk.store._payments import VendorPayments
 from cobranza_sdk.store._portfolio import Portfolio
 from cobranza_sdk.store._schema import rejected_records
 from cobranza_sdk.store._scope import CreditorScope, TenantScope
@@ -87,6 +88,7 @@ class TenantStore:
 
     Attributes:
         inbox: What vendors report.
+        payments: Applies what payment vendors say.
         switch: Stops and resumes everything.
         risks: Risks of platform rules that the operator takes.
     """
@@ -94,6 +96,7 @@ class TenantStore:
     def __init__(self, scope: TenantScope) -> None:
         self._scope = scope
         self.inbox = Inbox(scope)
+        self.payments = VendorPayments(scope, self.inbox)
         self.switch = Switch(scope)
         self.risks = Risks(scope)
 

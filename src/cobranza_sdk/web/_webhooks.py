@@ -4,6 +4,7 @@ The ASGI application for webhooks: ``/webhooks/<configured name>``. It mounts in
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 import anyio
@@ -27,7 +28,31 @@ class TooLargeError(Exception):
     """
 
 
-def webhook_application(inbox: InboxDesk, clock: Clock, *, public_url: str | None) -> Starlette:
+class _OneAtATime:
+    """
+    Calls a function in a thread; what is asked for meanwhile is one more call after it, so that a slow vendor takes one
+    thread and not all.
+    """
+
+    def __init__(self) -> None:
+        self._running = self._again = False
+
+    async def __call__(self, function: Callable[[], object]) -> None:
+        self._again = True
+        if self._running:
+            return
+        self._running = True
+        try:
+            while self._again:
+                self._again = False
+                await run_sync(function)
+        finally:
+            self._running = False
+
+
+def webhook_application(
+    inbox: InboxDesk, clock: Clock, *, public_url: str | None, ask: Callable[[], object] | None = None
+) -> Starlette:
     """
     Build the application.
 
@@ -38,10 +63,15 @@ def webhook_application(inbox: InboxDesk, clock: Clock, *, public_url: str | Non
         inbox: Takes the requests.
         clock: The time.
         public_url: Address under which vendors reach us: signatures cover it. None uses the request's own.
+        ask: Asks vendors for the payments that they announced; called in a thread, never twice at once. None where no
+            account has any.
     """
+    asking = _OneAtATime()
 
     async def act() -> None:
         await run_sync(inbox.process)
+        if ask is not None:
+            await asking(ask)
 
     async def take(request: Request) -> Response:
         if len(request.headers) > MAX_HEADERS:
