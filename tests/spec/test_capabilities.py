@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 
 from cobranza_sdk import (
     Accepted,
@@ -72,6 +72,7 @@ class Rich(Plain):
 
 
 TEMPLATE = MessageTemplate(name="t", language="es")
+LINKED = Attachment(filename="a.pdf", content_type="application/pdf", url="https://files.example.com/a.pdf")
 
 
 def message(**changes: Any) -> OutboundMessage:
@@ -89,6 +90,11 @@ def message(**changes: Any) -> OutboundMessage:
         (Plain, {"actions": (Action(id="a", title="b"),)}, "actions"),
         (Plain, {"text": "x" * 11}, "text of 11 characters"),
         (Rich, {}, "free_text"),
+        (Rich, {"attachments": (LINKED,)}, "free_text, attachment_links"),
+        (Rich, {"template": evolve(TEMPLATE, header="Aviso")}, "template header"),
+        (Rich, {"template": evolve(TEMPLATE, header=LINKED)}, "template header"),
+        (Rich, {"template": evolve(TEMPLATE, named={"a": "b"}, codes={1: "x"})}, "template codes, template named"),
+        (Rich, {"template": evolve(TEMPLATE, replies={1: "x"})}, "template replies"),
     ],
 )
 def test_what_is_not_declared_is_refused_by_name(channel: type[Channel], changes: dict[str, Any], missing: str) -> None:
@@ -209,3 +215,43 @@ def test_an_acceptance_without_an_id_is_none() -> None:
     """
     with pytest.raises(InvalidValueError, match="provider_message_id"):
         Accepted(provider_message_id=" ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"parameters": ("a",), "named": {"b": "c"}}, "not both"),
+        ({"buttons": {0: "a"}, "replies": {0: "b"}}, "one position"),
+        ({"replies": {3: "a"}, "codes": {3: "b"}}, "one position"),
+        ({"header": 7}, "header must be"),
+        ({"named": {"a": 7}}, "named must"),
+        ({"named": {7: "a"}}, "named must"),
+    ],
+)
+def test_a_template_that_contradicts_itself_is_refused(changes: dict[str, Any], said: str) -> None:
+    """
+    The vendor refuses it after a call that counts; a caller who sees it at once mends it.
+    """
+    with pytest.raises(InvalidValueError, match=said):
+        MessageTemplate(name="t", language="es", **changes)
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [{"content": b"x", "url": "https://a/"}, {"content": b"x", "reference": "1"}, {"url": "u", "reference": "1"}],
+)
+def test_a_file_comes_in_one_way(ways: dict[str, Any]) -> None:
+    """
+    Of two files for one place, a channel would send the one that was not meant.
+    """
+    with pytest.raises(InvalidValueError, match="one of"):
+        Attachment(filename="a", content_type="text/plain", **ways)
+
+
+def test_a_file_says_whether_its_bytes_are_here() -> None:
+    """
+    A channel that can only carry bytes must not send an empty file.
+    """
+    assert LINKED.is_elsewhere
+    assert evolve(LINKED, url=None, reference="1").is_elsewhere
+    assert not evolve(LINKED, url=None, content=b"x").is_elsewhere

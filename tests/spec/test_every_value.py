@@ -134,7 +134,7 @@ SHOWN: dict[type, set[str]] = {
     Action: {"id", "title"},
     Attachment: {"content_type"},
     AttemptRef: {"attempt_id", "provider_message_id"},
-    ChannelCapabilities: {"channel", "schemes", "receipts"},
+    ChannelCapabilities: {"channel", "schemes", "receipts", "template_parts"},
     ErpBatch: {"cursor", "scope"},
     Event: {"key", "account", "provider_message_id", "attempt_id", "reply_to", "reference"},
     Found: {"provider_message_id"},
@@ -261,8 +261,19 @@ def test_no_person_is_printed_from_inside_another_value() -> None:
         subject=CANARY,
         text=CANARY,
         html=CANARY,
-        template=MessageTemplate(name="t", language="es", parameters=(CANARY,), buttons={0: CANARY}),
-        attachments=(Attachment(filename=f"{CANARY}.pdf", content_type="application/pdf", content=CANARY.encode()),),
+        template=MessageTemplate(
+            name="t",
+            language="es",
+            named={"name": CANARY},
+            buttons={0: CANARY},
+            header=Attachment(filename=CANARY, content_type="application/pdf", url=f"https://a.example.com/{CANARY}"),
+            replies={1: CANARY},
+            codes={2: CANARY},
+        ),
+        attachments=(
+            Attachment(filename=f"{CANARY}.pdf", content_type="application/pdf", content=CANARY.encode()),
+            Attachment(filename="a.pdf", content_type="application/pdf", reference=CANARY),
+        ),
         actions=(Action(id="pay", title="Pagar", url=f"https://pay.example.com/{CANARY}"),),
     )
     event = Event(

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from attrs import field, frozen
+from attrs.validators import optional
 
-from cobranza_sdk.model import Address, EventKind, Money
+from cobranza_sdk.model import Address, EventKind, InvalidValueError, Money
 from cobranza_sdk.model._checks import aware, not_blank, opaque_id, texts
 from cobranza_sdk.spec._errors import ProviderError
 
@@ -17,17 +18,36 @@ from cobranza_sdk.spec._errors import ProviderError
 @frozen(kw_only=True)
 class Attachment:
     """
-    A file that travels with a message.
+    A file that travels with a message: its bytes, or where the vendor finds it.
 
     Attributes:
         filename: Name the debtor sees; no path. May name a person: never printed.
         content_type: MIME type.
-        content: The bytes.
+        content: The bytes; none where *url* or *reference* is given.
+        url: Address from which the vendor fetches it, or None. Whoever has it reads the file: never printed.
+        reference: The vendor's id of a file that was uploaded before, or None. Never printed.
+
+    Raises:
+        InvalidValueError: It is given in more than one of these ways.
     """
 
     filename: str = field(validator=not_blank, repr=False)
     content_type: str = field(validator=not_blank)
-    content: bytes = field(repr=False)
+    content: bytes = field(default=b"", repr=False)
+    url: str | None = field(default=None, validator=optional(not_blank), repr=False)
+    reference: str | None = field(default=None, validator=optional(not_blank), repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if sum((bool(self.content), self.url is not None, self.reference is not None)) > 1:
+            msg = "Attachment takes one of content, url and reference"
+            raise InvalidValueError(msg)
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """
+        Whether the bytes are not here.
+        """
+        return self.url is not None or self.reference is not None
 
 
 @frozen(kw_only=True)
@@ -39,13 +59,49 @@ class MessageTemplate:
         name: The vendor's name of it.
         language: The vendor's language code, for example ``es_PE``.
         parameters: Values of the body's variables, in order. Personal data: never printed.
-        buttons: Values of the buttons' variables, by position from 0.
+        buttons: Values of the addresses' variables, by the button's position from 0 among all buttons.
+        header: Value of the header's variable, or the file that the header shows; None when it takes neither.
+        named: Values of the body's variables by name, for a template whose variables have names.
+        replies: What a tap on a quick reply sends back, by the button's position.
+        codes: What a button lets the person copy, by the button's position.
+
+    Raises:
+        InvalidValueError: Values are given both in order and by name, two buttons have one position, or a part is
+            not of its type.
     """
 
     name: str = field(validator=not_blank)
     language: str = field(validator=not_blank)
     parameters: tuple[str, ...] = field(default=(), converter=texts, repr=False)
     buttons: Mapping[int, str] = field(factory=dict, repr=False)
+    header: Attachment | str | None = field(default=None, repr=False)
+    named: Mapping[str, str] = field(factory=dict, repr=False)
+    replies: Mapping[int, str] = field(factory=dict, repr=False)
+    codes: Mapping[int, str] = field(factory=dict, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.parameters and self.named:
+            msg = "MessageTemplate takes parameters in order or by name, not both"
+            raise InvalidValueError(msg)
+        header: object = self.header
+        if header is not None and not isinstance(header, (Attachment, str)):
+            msg = f"MessageTemplate.header must be text, an Attachment or None, found {type(header).__name__}"
+            raise InvalidValueError(msg)
+        names: tuple[object, ...] = (*self.named, *self.named.values())
+        if not all(isinstance(part, str) for part in names):
+            msg = "MessageTemplate.named must map texts to texts"
+            raise InvalidValueError(msg)
+        if len({*self.buttons, *self.replies, *self.codes}) < sum(map(len, (self.buttons, self.replies, self.codes))):
+            msg = "MessageTemplate has two buttons at one position"
+            raise InvalidValueError(msg)
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """
+        What it fills beyond *parameters* and *buttons*, in the words of `ChannelCapabilities.template_parts`.
+        """
+        filled = {"header": self.header is not None, "named": self.named, "replies": self.replies, "codes": self.codes}
+        return frozenset(name for name, is_filled in filled.items() if is_filled)
 
 
 @frozen(kw_only=True)

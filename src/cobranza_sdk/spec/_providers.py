@@ -149,10 +149,13 @@ class ChannelCapabilities:
         free_text: Whether it carries text that no vendor has approved.
         session_window: How long after a message from the person free text may be sent; None: always.
         templates: Whether it sends templates that the vendor holds.
+        template_parts: Which parts of a template it fills beside the body's variables in order and the addresses of
+            buttons: ``header``, ``named``, ``replies``, ``codes``.
         subject: Whether messages have a subject.
         html: Whether it carries HTML.
         attachments: Whether it carries files.
         attachment_bytes: Largest file, or None.
+        attachment_links: Whether a file may be given by its address or by the vendor's id of it.
         actions: Whether it carries things to tap.
         receipts: Kinds of receipt that come back, for example ``{"delivered", "failed"}``.
         inbound: Whether messages from the person come back.
@@ -170,10 +173,12 @@ class ChannelCapabilities:
     free_text: bool = True
     session_window: timedelta | None = None
     templates: bool = False
+    template_parts: frozenset[str] = field(default=frozenset(), converter=text_set)
     subject: bool = False
     html: bool = False
     attachments: bool = False
     attachment_bytes: int | None = None
+    attachment_links: bool = False
     actions: bool = False
     receipts: frozenset[str] = field(default=frozenset(), converter=text_set)
     inbound: bool = False
@@ -656,8 +661,10 @@ def require_supported(channel: type[Channel] | Channel, message: OutboundMessage
         for name, asked in (
             (f"address scheme {message.to.scheme}", not reachable(can, message.to)),
             ("templates", message.template is not None and not can.templates),
+            *((f"template {part}", part not in can.template_parts) for part in _parts(message)),
             ("free_text", message.template is None and not can.free_text),
             ("attachments", bool(message.attachments) and not can.attachments),
+            ("attachment_links", any(each.is_elsewhere for each in message.attachments) and not can.attachment_links),
             ("html", message.html is not None and not can.html),
             ("actions", bool(message.actions) and not can.actions),
             (f"text of {len(message.text)} characters", bool(can.text_length) and _too_long(can, message)),
@@ -670,6 +677,10 @@ def require_supported(channel: type[Channel] | Channel, message: OutboundMessage
     if message.template is None and not message.text.strip():
         msg = "OutboundMessage.text is blank and there is no template"
         raise InvalidValueError(msg)
+
+
+def _parts(message: OutboundMessage) -> list[str]:
+    return [] if message.template is None else sorted(message.template.parts)
 
 
 def _too_long(can: ChannelCapabilities, message: OutboundMessage) -> bool:

@@ -4,21 +4,22 @@ The channel: builds requests, reads answers.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, TypeGuard
 
+from attrs import evolve
+
 from cobranza_sdk import (
     Accepted,
+    Attachment,
     Category,
     Channel,
     ChannelCapabilities,
     Disposition,
     Event,
     Health,
-    MessageTemplate,
     OutboundMessage,
     ProviderError,
     Transmitted,
@@ -28,14 +29,13 @@ from cobranza_sdk import (
 )
 from cobranza_whatsapp_cloud import _errors, _webhooks
 from cobranza_whatsapp_cloud._config import WhatsAppCloudSettings
+from cobranza_whatsapp_cloud._media import read_file
+from cobranza_whatsapp_cloud._payloads import encoded, payload
 
 if TYPE_CHECKING:
     import httpx
 
 TEXT_LENGTH = 4096
-_PARAMETER_LENGTH = 32_768
-# The vendor refuses these in a variable: https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes
-_BARRED_IN_PARAMETER = re.compile(r"[\n\r\t]| {4}")
 _TRACE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _WORD = re.compile(r"[A-Za-z_]{1,64}")
 _ID_LENGTH = 512
@@ -60,6 +60,7 @@ class WhatsAppCloud(Channel):
         free_text=True,
         session_window=timedelta(hours=24),
         templates=True,
+        template_parts={"header", "named", "replies", "codes"},
         receipts=_RECEIPTS,
         inbound=True,
         correlation=True,
@@ -97,7 +98,11 @@ class WhatsAppCloud(Channel):
         """
         _require_supported(message)
         self._require_in_time(message)
-        body = _encoded(_payload(message))
+        body = encoded(payload(message))
+        if (loaded := await self._loaded(message)) is not message:
+            # An upload takes its time, and the legal window may have closed meanwhile.
+            self._require_in_time(message)
+            body = encoded(payload(loaded))
 
         response = await self._exchange("POST", f"{self.settings.number_url}/messages", content=body)
         try:
@@ -105,6 +110,47 @@ class WhatsAppCloud(Channel):
         except ProviderError as error:
             self._log(error, response, attempt_id=message.attempt_id)
             raise
+
+    async def upload(self, attachment: Attachment) -> str:
+        """
+        Hand a file to the vendor, which keeps it for 30 days.
+
+        `send` uploads by itself what has its bytes with it. To send one file to several people, upload it once and give
+        its id as `Attachment.reference`.
+
+        Returns:
+            The vendor's id of the file.
+
+        Raises:
+            ProviderError: The vendor does not have it, or did not say. No message is out in either case.
+        """
+        file = read_file(attachment)
+        if not file.content:
+            raise ProviderError(Category.VALIDATION, Disposition.FIX_FIRST, Transmitted.NO)
+        try:
+            response = await self._exchange(
+                "POST",
+                f"{self.settings.number_url}/media",
+                data={"messaging_product": "whatsapp", "type": file.content_type},
+                # The name that the person sees goes with the message; here it is nobody's business.
+                files={"file": ("file", file.content, file.content_type)},
+            )
+            media_id = self._success(response).get("id")
+            if not _is_id(media_id):
+                raise _errors.unreadable()
+        except ProviderError as error:
+            raise _errors.before_sending(error) from None
+        return media_id
+
+    async def _loaded(self, message: OutboundMessage) -> OutboundMessage:
+        """
+        *message* with the vendor's ids for bytes; itself where there are none.
+        """
+        template = message.template
+        if template is None or not isinstance(template.header, Attachment) or template.header.is_elsewhere:
+            return message
+        header = evolve(template.header, content=b"", reference=await self.upload(template.header))
+        return evolve(message, template=evolve(template, header=header))
 
     async def check(self) -> Health:
         """
@@ -143,14 +189,14 @@ class WhatsAppCloud(Channel):
         if message.not_after is not None and self.services.clock.now() >= message.not_after:
             raise ProviderError(Category.VALIDATION, Disposition.NEVER, Transmitted.NO)
 
-    async def _exchange(
-        self, method: str, url: str, *, content: bytes | None = None, params: dict[str, str] | None = None
-    ) -> httpx.Response:
+    async def _exchange(self, method: str, url: str, **parts: Any) -> httpx.Response:
         import httpx
 
-        headers = {"Authorization": self._authorization(), "Content-Type": "application/json"}
+        headers = {"Authorization": self._authorization()}
+        if "content" in parts:
+            headers["Content-Type"] = "application/json"
         try:
-            return await self.services.http.request(method, url, content=content, params=params, headers=headers)
+            return await self.services.http.request(method, url, headers=headers, **parts)
         except httpx.HTTPError as error:
             raise _errors.from_transport(error) from error
 
@@ -216,49 +262,3 @@ def _require_supported(message: OutboundMessage) -> None:
     if missing:
         msg = f"{WhatsAppCloud.name} does not support: {', '.join(missing)}"
         raise UnsupportedCapabilityError(msg)
-
-
-def _payload(message: OutboundMessage) -> dict[str, Any]:
-    payload: dict[str, Any] = {
-        "messaging_product": "whatsapp",
-        "recipient_type": "individual",
-        # Without its plus the vendor may read the number as one of the business's own country.
-        "to" if message.to.scheme == "e164" else "recipient": message.to.value,
-        "biz_opaque_callback_data": message.attempt_id,
-    }
-    if message.template is not None:
-        return payload | {"type": "template", "template": _template(message.template)}
-    if not message.text.strip():
-        raise ProviderError(Category.VALIDATION, Disposition.FIX_FIRST, Transmitted.NO)
-    return payload | {"type": "text", "text": {"body": message.text, "preview_url": False}}
-
-
-def _template(template: MessageTemplate) -> dict[str, Any]:
-    values = (*template.parameters, *template.buttons.values())
-    if not all(_is_parameter(value) for value in values) or any(index < 0 for index in template.buttons):
-        raise ProviderError(Category.TEMPLATE, Disposition.FIX_FIRST, Transmitted.NO)
-    components: list[dict[str, Any]] = []
-    if template.parameters:
-        components.append({"type": "body", "parameters": [_text(value) for value in template.parameters]})
-    components.extend(
-        {"type": "button", "sub_type": "url", "index": str(index), "parameters": [_text(template.buttons[index])]}
-        for index in sorted(template.buttons)
-    )
-    named: dict[str, Any] = {"name": template.name, "language": {"code": template.language}}
-    return named | {"components": components} if components else named
-
-
-def _is_parameter(value: str) -> bool:
-    return bool(value.strip()) and len(value) <= _PARAMETER_LENGTH and not _BARRED_IN_PARAMETER.search(value)
-
-
-def _text(value: str) -> dict[str, str]:
-    return {"type": "text", "text": value}
-
-
-def _encoded(payload: dict[str, Any]) -> bytes:
-    try:
-        return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:
-        # Half a surrogate pair is no text in any encoding. The error itself would quote it.
-        raise ProviderError(Category.VALIDATION, Disposition.FIX_FIRST, Transmitted.NO) from None

@@ -189,6 +189,22 @@ def from_transport(error: httpx.HTTPError) -> ProviderError:
     return ProviderError(Category.NETWORK, Disposition.NEVER, Transmitted.MAYBE)
 
 
+def before_sending(error: ProviderError) -> ProviderError:
+    """
+    *error* of a call that sends nothing: whatever became of it, no message is out.
+    """
+    if error.transmitted is Transmitted.NO:
+        return error
+    lasting = error.category is Category.PROTOCOL
+    return ProviderError(
+        error.category,
+        Disposition.FIX_FIRST if lasting else Disposition.RETRY,
+        Transmitted.NO,
+        vendor_code=error.vendor_code,
+        vendor_message=error.vendor_message,
+    )
+
+
 def unreadable() -> ProviderError:
     """
     An answer that says success and cannot be read as one.

@@ -7,8 +7,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
-import re
 import threading
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
@@ -16,9 +14,25 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
-from attrs import frozen
-
-from cobranza_sdk import Address, Clock, CobranzaError, ConfigurationError, InvalidValueError, Sandbox, SandboxMessage
+from cobranza_sdk import (
+    Address,
+    Attachment,
+    Clock,
+    CobranzaError,
+    ConfigurationError,
+    InvalidValueError,
+    Sandbox,
+    SandboxMessage,
+)
+from cobranza_whatsapp_cloud._media import LIMITS, PDF, TYPES
+from cobranza_whatsapp_cloud._sandbox_requests import (
+    Refusal,
+    RefusedError,
+    Request,
+    SandboxTemplate,
+    read_request,
+    serialise,
+)
 
 if TYPE_CHECKING:
     import httpx
@@ -37,10 +51,7 @@ VERIFY_TOKEN = "sandbox-verify-token"  # noqa: S105  # likewise
 CHALLENGE = "1158201444"
 
 _WINDOW = timedelta(hours=24)
-_TEXT_LENGTH = 4096
-_PHONE = re.compile(r"\+?[0-9]{5,15}")
-_SEPARATORS = re.compile(r"[\s()-]")
-_BARRED_IN_PARAMETER = re.compile(r"[\n\r\t]| {4}")
+_MEDIA_LIFE = timedelta(days=30)
 _WEBHOOK_TIMEOUT_S = 10.0
 
 
@@ -54,7 +65,9 @@ class WhatsAppSandbox(Sandbox):
         clock: The time it lives in: of messages, of webhooks and of the 24-hour window.
         port: Port on 127.0.0.1, 0 for a free one.
         webhook_url: Where it posts webhooks, or None to post none.
-        templates: Names of approved templates; None takes every name for approved.
+        templates: What the business account holds: a name stands for an approved template of any shape, a
+            `SandboxTemplate` for one whose language, variables and buttons are checked. None takes every name for
+            approved.
     """
 
     name = "whatsapp_cloud"
@@ -65,12 +78,14 @@ class WhatsAppSandbox(Sandbox):
         clock: Clock,
         port: int = 0,
         webhook_url: str | None = None,
-        templates: Collection[str] | None = None,
+        templates: Collection[str | SandboxTemplate] | None = None,
     ) -> None:
         super().__init__(clock=clock, port=port, webhook_url=webhook_url)
-        self._templates = None if templates is None else frozenset(templates)
+        self._templates = None if templates is None else tuple(templates)
         self._lock = threading.Lock()
         self._received: list[SandboxMessage] = []
+        self._requests: list[Mapping[str, Any]] = []
+        self._media: dict[str, tuple[Attachment, datetime]] = {}
         self._inbound = 0
         self._written_at: dict[Address, datetime] = {}
         self._faults: deque[Fault] = deque()
@@ -92,7 +107,7 @@ class WhatsAppSandbox(Sandbox):
             raise ConfigurationError(
                 [f"the emulator needs {error.name}: install cobranza-whatsapp-cloud[sandbox]"]
             ) from error
-        self._server = SandboxServer(self.port, send=self._send, look=self._look)
+        self._server = SandboxServer(self.port, send=self._send, look=self._look, upload=self._upload)
         self.port = self._server.port
 
     def stop(self) -> None:
@@ -132,6 +147,22 @@ class WhatsAppSandbox(Sandbox):
         """
         with self._lock:
             return tuple(self._received)
+
+    @property
+    def requests(self) -> Sequence[Mapping[str, Any]]:
+        """
+        What was asked for, message by message as in *received*: the vendor's own JSON.
+        """
+        with self._lock:
+            return tuple(self._requests)
+
+    @property
+    def media(self) -> Mapping[str, Attachment]:
+        """
+        Files that were uploaded, by id.
+        """
+        with self._lock:
+            return {media_id: file for media_id, (file, _) in self._media.items()}
 
     # What is asked for
 
@@ -266,29 +297,66 @@ class WhatsAppSandbox(Sandbox):
 
     def _take(self, body: bytes) -> SandboxMessage | Refusal:
         try:
-            to, text, template, attempt_id = _read(body)
-            self._require_sendable(to, template)
-        except _RefusedError as error:
+            request = read_request(body)
+            self._require_sendable(request)
+        except RefusedError as error:
             return error.refusal
         now = self.clock.now()
         message = SandboxMessage(
             provider_message_id=_wamid(f"out.{len(self._received) + 1}", now),
-            to=to,
-            text=text,
-            template=template,
-            attempt_id=attempt_id,
+            to=request.to,
+            text=request.text,
+            template=request.template,
+            attempt_id=request.attempt_id,
             at=now,
         )
         self._received.append(message)
+        self._requests.append(request.document)
         return message
 
-    def _require_sendable(self, to: Address, template: str | None) -> None:
-        if template is None:
-            written_at = self._written_at.get(to)
+    def _require_sendable(self, request: Request) -> None:
+        if request.template is not None:
+            self._require_template(request)
+        else:
+            written_at = self._written_at.get(request.to)
             if written_at is None or self.clock.now() - written_at >= _WINDOW:
-                raise _RefusedError(400, 131047, "Re-engagement message")
-        elif self._templates is not None and template not in self._templates:
-            raise _RefusedError(404, 132001, "Template name does not exist in the translation")
+                raise RefusedError(400, 131047, "Re-engagement message")
+        for kind, media_id in request.media:
+            file, at = self._media.get(media_id, (None, None))
+            if file is None or at is None or self.clock.now() - at >= _MEDIA_LIFE:
+                raise RefusedError(400, 131009, "Parameter value is not valid: there is no media with that id")
+            if file.content_type not in ({PDF} if kind == "document" and request.template else TYPES[kind]):
+                raise RefusedError(400, 131053, "Media upload error")
+
+    def _require_template(self, request: Request) -> None:
+        if self._templates is None:
+            return
+        for held in self._templates:
+            if held == request.template:
+                return
+            if isinstance(held, SandboxTemplate) and (held.name, held.language) == (request.template, request.language):
+                held.require_fits(request.document["template"])
+                return
+        raise RefusedError(404, 132001, "Template name does not exist in the translation")
+
+    def _upload(self, call: Call) -> Answer:
+        with self._lock:
+            refusal = _refused_caller(call)
+            if refusal is not None:
+                return refusal.answer()
+            kind = next((kind for kind, types in TYPES.items() if call.content_type in types), None)
+            if call.form.get("messaging_product") != "whatsapp" or not call.body:
+                return Refusal(400, 100, "The parameters messaging_product and file are required").answer()
+            if (
+                kind is None
+                or len(call.body) > LIMITS[kind]
+                or call.form.get("type", call.content_type) not in TYPES[kind]
+            ):
+                return Refusal(400, 100, "Param file must be of a supported type and size").answer()
+            media_id = f"{11668461814214 * 100 + len(self._media)}"
+            file = Attachment(filename="file", content_type=call.content_type, content=call.body)
+            self._media[media_id] = (file, self.clock.now())
+            return _answer(200, {"id": media_id})
 
     def _look(self, call: Call) -> Answer:
         refusal = _refused_caller(call)
@@ -297,57 +365,11 @@ class WhatsAppSandbox(Sandbox):
         return _answer(200, {"verified_name": "Comercial Ejemplo", "quality_rating": "GREEN", "id": PHONE_NUMBER_ID})
 
 
-def serialise(document: Mapping[str, object]) -> bytes:
-    r"""
-    JSON as the vendor writes it: ``\u00f1`` for what is not ASCII and ``\/`` for a slash.
-    """
-    return json.dumps(document, ensure_ascii=True, separators=(",", ":")).replace("/", "\\/").encode("ascii")
-
-
 def sign(body: bytes) -> str:
     """
     Value of ``X-Hub-Signature-256`` for *body*.
     """
     return "sha256=" + hmac.new(APP_SECRET.encode(), body, hashlib.sha256).hexdigest()
-
-
-@frozen
-class Refusal:
-    """
-    An error of the vendor.
-
-    Attributes:
-        status: HTTP status code.
-        code: The vendor's code.
-        message: The vendor's words.
-    """
-
-    status: int
-    code: int
-    message: str
-
-    def answer(self) -> Answer:
-        """
-        As the vendor sends it.
-        """
-        error = {
-            "message": f"(#{self.code}) {self.message}",
-            "type": "OAuthException",
-            "code": self.code,
-            "error_data": {"messaging_product": "whatsapp", "details": self.message},
-            "fbtrace_id": "SandboxTrace",
-        }
-        return _answer(self.status, {"error": error})
-
-
-class _RefusedError(Exception):
-    """
-    Ends the reading of a request.
-    """
-
-    def __init__(self, status: int, code: int, message: str) -> None:
-        super().__init__(message)
-        self.refusal = Refusal(status, code, message)
 
 
 def _answer(status: int | None, document: Mapping[str, object]) -> Answer:
@@ -375,79 +397,6 @@ def _refused_caller(call: Call) -> Refusal | None:
     if call.number_id != PHONE_NUMBER_ID:
         return Refusal(400, 100, "Unsupported request: the object does not exist or cannot be loaded")
     return None
-
-
-def _read(body: bytes) -> tuple[Address, str, str | None, str | None]:
-    """
-    The recipient, the words, the template's name and our id of a request to send.
-    """
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        raise _RefusedError(400, 100, "The request is no JSON object")
-    if document.get("messaging_product") != "whatsapp":
-        raise _RefusedError(400, 100, "The parameter messaging_product is required")
-    to = _recipient(document)
-    opaque = document.get("biz_opaque_callback_data")
-    attempt_id = opaque if isinstance(opaque, str) else None
-    kind = document.get("type", "text")
-    if kind == "template":
-        template = _object(document, "template")
-        _required(_object(template, "language"), "code")
-        return to, _parameters(template), _required(template, "name"), attempt_id
-    if kind != "text":
-        raise _RefusedError(400, 131051, "This emulator takes text and template messages")
-    text = _required(_object(document, "text"), "body")
-    if len(text) > _TEXT_LENGTH:
-        raise _RefusedError(400, 100, "Param text['body'] is too long")
-    return to, text, None, attempt_id
-
-
-def _recipient(document: Mapping[str, Any]) -> Address:
-    if document.get("to") is None and document.get("recipient") is None:
-        raise _RefusedError(400, 100, "The parameter to is required")
-    try:
-        if document.get("to") is None:
-            return Address("bsuid", _required(document, "recipient"))
-        number = _SEPARATORS.sub("", _required(document, "to"))
-        if _PHONE.fullmatch(number):
-            return Address("e164", "+" + number.removeprefix("+"))
-    except InvalidValueError:
-        pass
-    raise _RefusedError(400, 131009, "Parameter value is not valid")
-
-
-def _parameters(template: Mapping[str, Any]) -> str:
-    components = template.get("components", [])
-    if not isinstance(components, list):
-        raise _RefusedError(400, 100, "Param template['components'] must be an array")
-    values: list[str] = []
-    for component in components:
-        parameters = component.get("parameters", []) if isinstance(component, dict) else None
-        if not isinstance(parameters, list):
-            raise _RefusedError(400, 100, "Param parameters must be an array")
-        for parameter in parameters:
-            value = parameter.get("text") if isinstance(parameter, dict) else None
-            if not isinstance(value, str) or not value or _BARRED_IN_PARAMETER.search(value):
-                raise _RefusedError(400, 132018, "A parameter of the template has a value that is not allowed")
-            values.append(value)
-    return "\n".join(values)
-
-
-def _object(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
-    value = fields.get(name)
-    if not isinstance(value, dict):
-        raise _RefusedError(400, 100, f"The parameter {name} is required")
-    return value
-
-
-def _required(fields: Mapping[str, Any], name: str) -> str:
-    value = fields.get(name)
-    if not isinstance(value, str) or not value.strip():
-        raise _RefusedError(400, 100, f"The parameter {name} is required")
-    return value
 
 
 def _wamid(serial: str, at: datetime) -> str:

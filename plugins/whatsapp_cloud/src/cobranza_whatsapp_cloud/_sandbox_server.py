@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from email.message import Message
+from email.parser import BytesHeaderParser
 
 import uvicorn
-from attrs import frozen
+from attrs import field, frozen
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,12 +32,16 @@ class Call:
     Attributes:
         number_id: The phone number's id in the path.
         authorization: The header of that name, or blank.
-        body: Raw bytes.
+        body: Raw bytes; of a form, the file's.
+        form: Fields of a form, without the file.
+        content_type: The file's MIME type, or blank.
     """
 
     number_id: str
     authorization: str
     body: bytes
+    form: Mapping[str, str] = field(factory=dict)
+    content_type: str = ""
 
 
 @frozen(kw_only=True)
@@ -60,12 +66,21 @@ class SandboxServer:
         port: On 127.0.0.1, 0 for a free one.
         send: Answers ``POST /<version>/<id>/messages``.
         look: Answers ``GET /<version>/<id>``.
+        upload: Answers ``POST /<version>/<id>/media``.
     """
 
-    def __init__(self, port: int, *, send: Callable[[Call], Answer], look: Callable[[Call], Answer]) -> None:
+    def __init__(
+        self,
+        port: int,
+        *,
+        send: Callable[[Call], Answer],
+        look: Callable[[Call], Answer],
+        upload: Callable[[Call], Answer],
+    ) -> None:
         self._closing = threading.Event()
         routes = [
             Route("/{version}/{number_id}/messages", self._endpoint(send), methods=["POST"]),
+            Route("/{version}/{number_id}/media", self._endpoint(upload), methods=["POST"]),
             Route("/{version}/{number_id}", self._endpoint(look), methods=["GET"]),
         ]
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -113,11 +128,14 @@ class SandboxServer:
 
     def _endpoint(self, answer_to: Callable[[Call], Answer]) -> Callable[[Request], object]:
         async def endpoint(request: Request) -> Response:
+            body, form, content_type = await _parts(request)
             answer = answer_to(
                 Call(
                     number_id=request.path_params["number_id"],
                     authorization=request.headers.get("Authorization", ""),
-                    body=await request.body(),
+                    body=body,
+                    form=form,
+                    content_type=content_type,
                 )
             )
             if answer.status is None:
@@ -130,6 +148,30 @@ class SandboxServer:
         # Polled, since the caller's patience and the end of this server come from different threads.
         while not self._closing.is_set() and not await request.is_disconnected():  # noqa: ASYNC110  # see above
             await asyncio.sleep(_HANG_STEP_S)
+
+
+async def _parts(request: Request) -> tuple[bytes, dict[str, str], str]:
+    """
+    The body and, of a form, its fields and the file's MIME type. Read here: the extra has no parser of forms.
+    """
+    body, kind = await request.body(), request.headers.get("Content-Type", "")
+    if not kind.startswith("multipart/form-data"):
+        return body, {}, ""
+    boundary = str(_head(b"Content-Type: " + kind.encode("latin-1")).get_boundary(""))
+    form: dict[str, str] = {}
+    content, content_type = b"", ""
+    for part in (b"\r\n" + body).split(b"\r\n--" + boundary.encode())[1:-1]:
+        head, _, held = part.partition(b"\r\n\r\n")
+        said = _head(head.strip())
+        if said.get_filename() is None:
+            form[str(said.get_param("name", "", header="Content-Disposition"))] = held.decode("utf-8", "replace")
+        else:
+            content, content_type = held, said.get_content_type()
+    return content, form, content_type
+
+
+def _head(lines: bytes) -> Message:
+    return BytesHeaderParser().parsebytes(lines)
 
 
 class _Server(uvicorn.Server):
