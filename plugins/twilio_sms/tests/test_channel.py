@@ -91,17 +91,24 @@ async def test_a_service_or_the_message_may_name_the_sender(
     build: Build, api: respx.MockRouter, message: Write
 ) -> None:
     """
-    A messaging service picks its number itself; a sender in the message wins.
+    A messaging service picks its number itself; a sender in the message wins; a name that begins with MG is a name.
     """
     route = api.post("/Messages.json").respond(201, json=CREATED)
+    service = "MG" + "b" * 32
     channel = build(from_number=None, messaging_service_sid="MG01")
 
     await channel.send(message())
     by_service = form(route)
     await channel.send(message(sender="+15005550010"))
     by_message = form(route)
+    await build().send(message(sender=service))
+    by_other_service = form(route)
+    await build(from_number="MGM Cobros").send(message())
+    by_name = form(route)
 
     assert (by_service["MessagingServiceSid"], "From" in by_service) == ("MG01", False)
+    assert (by_other_service["MessagingServiceSid"], "From" in by_other_service) == (service, False)
+    assert (by_name["From"], "MessagingServiceSid" in by_name) == ("MGM Cobros", False)
     assert (by_message["From"], "MessagingServiceSid" in by_message) == ("+15005550010", False)
 
 
@@ -177,7 +184,7 @@ async def test_a_window_that_closed_stops_the_message(
         {"to": Address("email", "ana@example.com")},
         {"text": "a" * 1601},
         {"html": "<p>hola</p>"},
-        {"template": MessageTemplate(name="t", language="es")},
+        {"template": MessageTemplate(name="HX" + "a" * 32, language="es", buttons={0: "A-1"})},
         {"attachments": (Attachment(filename="a.pdf", content_type="application/pdf", content=b""),)},
         {"actions": (Action(id="1", title="Pagar"),)},
     ],
@@ -647,6 +654,7 @@ def test_the_channel_says_what_it_can(channel: TwilioSms, clock: FixedClock) -> 
     assert can.inbound
     assert can.lookup
     assert can.correlation
-    assert not any((can.templates, can.html, can.attachments, can.actions))
+    assert can.templates
+    assert not any((can.subject, can.html, can.attachments, can.actions))
     assert can.idempotency_window is None
     assert clock.now() == NOW

@@ -226,12 +226,15 @@ async def test_lists_are_filtered_and_paged_newest_first(
     vendor: TwilioSandbox, live: TwilioSms, clock: FixedClock, message: Write
 ) -> None:
     """
-    A look-up against the emulator is worth something only if its lists behave as the vendor's.
+    A look-up against the emulator is worth something only if its lists behave as the vendor's: what still waits has no
+    DateSent, so no list by date shows it.
     """
     for number in range(3):
-        await live.send(message(text=f"aviso {number}", not_after=None))
+        sid = (await live.send(message(text=f"aviso {number}", not_after=None))).provider_message_id
+        vendor.send_status(sid, "sent")
         clock.advance(timedelta(days=1))
     await live.send(message(to=Address("e164", "+51912345678"), not_after=None))
+    await live.send(message(text="en cola", not_after=None))
     url = f"{live.settings.api_url}/Messages.json"
     auth = live.settings.sign_in()
 
@@ -240,11 +243,11 @@ async def test_lists_are_filtered_and_paged_newest_first(
         return [found["body"] for found in answer.json()["messages"]]
 
     number = "+51987654321"
-    assert await bodies(To=number) == ["aviso 2", "aviso 1", "aviso 0"]
+    assert await bodies(To=number) == ["en cola", "aviso 2", "aviso 1", "aviso 0"]
     assert await bodies(To=number, DateSent="2026-08-06") == ["aviso 1"]
     assert await bodies(To=number, **{"DateSent>": "2026-08-06"}) == ["aviso 2", "aviso 1"]
     assert await bodies(To=number, **{"DateSent<": "2026-08-05"}) == ["aviso 0"]
-    first = (await live.services.http.get(url, params={"To": number, "PageSize": "2"}, auth=auth)).json()
+    first = (await live.services.http.get(url, params={"To": number, "PageSize": "3"}, auth=auth)).json()
     second = (await live.services.http.get(vendor.settings["base_url"] + first["next_page_uri"], auth=auth)).json()
     assert [found["body"] for found in second["messages"]] == ["aviso 0"]
     assert second["next_page_uri"] is None
@@ -270,6 +273,17 @@ async def test_lists_are_filtered_and_paged_newest_first(
         ({"StatusCallback": "https://my_host.example.com/cb"}, 21609),
         ({"ValidityPeriod": "36001"}, 20001),
         ({"ValidityPeriod": "0"}, 20001),
+        ({"ContentVariables": "{}"}, 21654),
+        ({"ContentSid": "HX1"}, 21655),
+        ({"ContentSid": "HX" + "a" * 32, "ContentVariables": "{"}, 21656),
+        ({"ContentSid": "HX" + "a" * 32, "ContentVariables": "[]"}, 21656),
+        ({"ContentSid": "HX" + "a" * 32, "ContentVariables": '{"1":""}'}, 21656),
+        ({"ScheduleType": "fixed"}, 35111),
+        ({"SendAt": "2026-08-05T18:00:00Z"}, 35126),
+        ({"ScheduleType": "fixed", "SendAt": "2026-08-05T18:00:00Z"}, 35118),
+        ({"ScheduleType": "fixed", "SendAt": "later", "MessagingServiceSid": "MG1"}, 35115),
+        ({"ScheduleType": "fixed", "SendAt": "2026-08-05T17:05:00Z", "MessagingServiceSid": "MG1"}, 35114),
+        ({"ScheduleType": "fixed", "SendAt": "2026-09-09T17:00:01Z", "MessagingServiceSid": "MG1"}, 35114),
     ],
 )
 async def test_the_emulator_refuses_what_the_vendor_refuses(

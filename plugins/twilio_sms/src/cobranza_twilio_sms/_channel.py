@@ -4,11 +4,12 @@ The channel: builds requests and reads answers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote
 
 from cobranza_sdk import (
     Absent,
@@ -26,21 +27,21 @@ from cobranza_sdk import (
     ProviderError,
     Transmitted,
     Undetermined,
-    UnsupportedCapabilityError,
     VerifiedEnvelope,
     WebhookRequest,
 )
 from cobranza_twilio_sms._config import TwilioSmsConfig
 from cobranza_twilio_sms._errors import from_answer, from_delivery, from_question, from_transport, read_code, read_json
+from cobranza_twilio_sms._forms import MAX_TEXT, create_form, require_supported
 from cobranza_twilio_sms._segments import count_segments
 from cobranza_twilio_sms._webhooks import REPORTED, SID, UNREPORTED, parse_envelope, verify_request
 
 if TYPE_CHECKING:
     import httpx
 
-_MAX_TEXT = 1600
-_MAX_VALIDITY_S = 36_000
 _DEAD_ON_ARRIVAL = frozenset({"failed", "undelivered", "canceled"})
+#: Refusals of a withdrawal that the state of the message has to explain.
+_PERHAPS_TOO_LATE = frozenset({Category.VALIDATION, Category.PROTOCOL})
 _PAGE_SIZE = 1000
 _MAX_PAGES = 10
 #: How far the vendor's clock may be from ours, and how long a call may take to be recorded there.
@@ -62,11 +63,12 @@ class TwilioSms(Channel):
         family="message",
         schemes=("e164",),
         free_text=True,
+        templates=True,
         receipts=frozenset({"sent", "delivered", "failed"}),
         inbound=True,
         lookup=True,
         correlation=True,
-        text_length=_MAX_TEXT,
+        text_length=MAX_TEXT,
     )
 
     settings: TwilioSmsConfig
@@ -89,19 +91,47 @@ class TwilioSms(Channel):
         """
         Create the message, once.
         """
-        import httpx
+        return await self._create(message)
 
-        _require_supported(message)
-        form = self._form(message)
+    async def schedule(self, message: OutboundMessage, *, send_at: datetime) -> Accepted:
+        """
+        Let the vendor send the message later, by a messaging service. Beyond the contract: the core never calls this.
+
+        What is scheduled is not judged again: whoever schedules has to `cancel` when the person pays or opts out.
+
+        Args:
+            message: What to send; its `not_after` holds for the delivery.
+            send_at: When, aware; more than 5 minutes and at most 35 days from now.
+
+        Raises:
+            UnsupportedCapabilityError: The sender is no messaging service.
+            ProviderError: As for `send`.
+        """
+        return await self._create(message, send_at)
+
+    async def cancel(self, provider_message_id: str) -> bool:
+        """
+        Withdraw a scheduled message. May be repeated.
+
+        Returns:
+            True when it was withdrawn; False when it is too late: count it as sent.
+
+        Raises:
+            ProviderError: Nobody knows, or it is still scheduled.
+        """
+        url = self._message_url(provider_message_id)
         try:
-            response = await self.services.http.post(
-                f"{self.settings.api_url}/Messages.json", data=form, auth=self._auth(), follow_redirects=False
-            )
-        except httpx.HTTPError as error:
-            raise from_transport(error) from error
-        if not response.is_success:
-            raise from_answer(response, self.services.clock.now())
-        return _read_accepted(response, message.text)
+            answer = await self._ask("POST", url, data={"Status": "canceled"})
+        except ProviderError as error:
+            if error.category not in _PERHAPS_TOO_LATE:
+                raise
+            answer = await self._ask("GET", url)
+            if _read_status(answer) == "scheduled":
+                raise
+        status = _read_status(answer)
+        if status is None or status == "scheduled":
+            raise from_question(ProviderError.unrecognised())
+        return status == "canceled"
 
     async def lookup(self, attempt: AttemptRef) -> Found | Absent | Undetermined:
         """
@@ -143,7 +173,7 @@ class TwilioSms(Channel):
         """
         path = ".json" if self.settings.api_key is None else "/Messages.json?PageSize=1"
         try:
-            response = await self._get(f"{self.settings.api_url}{path}")
+            response = await self._ask("GET", f"{self.settings.api_url}{path}")
         except ProviderError as error:
             return Health(ok=False, detail=str(error))
         body = read_json(response)
@@ -154,35 +184,29 @@ class TwilioSms(Channel):
             return Health(ok=False, detail="the account is not active")
         return Health(ok=True, detail="credentials work")
 
-    def _form(self, message: OutboundMessage) -> dict[str, str]:
-        form = {"To": message.to.value, **self._sender(message), "Body": message.text}
-        callback = self._callback(message)
-        if callback:
-            form["StatusCallback"] = _with_ref(callback, message.attempt_id)
-        if message.not_after is not None:
-            form["ValidityPeriod"] = str(self._validity(message.not_after))
-        return form
+    async def _create(self, message: OutboundMessage, send_at: datetime | None = None) -> Accepted:
+        import httpx
 
-    def _callback(self, message: OutboundMessage) -> str | None:
-        """
-        Where receipts go: the configured address, or its host with the path of our webhooks when it names no path.
-        """
-        own = message.callback_url or self.services.webhook_url
-        public = self.settings.public_url
-        if public is None or own is None or urlsplit(public).path not in ("", "/"):
-            return public or own
-        host = urlsplit(public)
-        return urlunsplit((host.scheme, host.netloc, urlsplit(own).path, "", ""))
+        require_supported(message)
+        form = create_form(
+            message,
+            self.settings,
+            now=self.services.clock.now(),
+            webhook_url=self.services.webhook_url,
+            send_at=send_at,
+        )
+        try:
+            response = await self.services.http.post(
+                f"{self.settings.api_url}/Messages.json", data=form, auth=self._auth(), follow_redirects=False
+            )
+        except httpx.HTTPError as error:
+            raise from_transport(error) from error
+        if not response.is_success:
+            raise from_answer(response, self.services.clock.now())
+        return _read_accepted(response, message)
 
-    def _sender(self, message: OutboundMessage) -> dict[str, str]:
-        sender = message.sender or self.settings.from_number or self.settings.messaging_service_sid or ""
-        return {"MessagingServiceSid" if sender.startswith("MG") else "From": sender}
-
-    def _validity(self, not_after: datetime) -> int:
-        left = int((not_after - self.services.clock.now()) / timedelta(seconds=1))
-        if left < 1:
-            raise ProviderError(Category.VALIDATION, Disposition.NEVER, Transmitted.NO)
-        return min(left, _MAX_VALIDITY_S)
+    def _message_url(self, sid: str) -> str:
+        return f"{self.settings.api_url}/Messages/{quote(sid, safe='')}.json"
 
     def _auth(self) -> tuple[str, str]:
         try:
@@ -190,11 +214,22 @@ class TwilioSms(Channel):
         except Exception:  # noqa: BLE001  # a secret is fetched by the host's own function, which may raise anything
             raise ProviderError(Category.CONFIG, Disposition.FIX_FIRST, Transmitted.NO) from None
 
-    async def _get(self, url: str, params: Mapping[str, str | int] | None = None) -> httpx.Response:
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, str | int] | None = None,
+        data: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """
+        Ask what may be asked again.
+        """
         import httpx
 
         try:
-            response = await self.services.http.get(url, params=params, auth=self._auth(), follow_redirects=False)
+            response = await self.services.http.request(
+                method, url, params=params, data=data, auth=self._auth(), follow_redirects=False
+            )
         except httpx.HTTPError as error:
             raise from_question(from_transport(error)) from error
         if not response.is_success:
@@ -203,7 +238,7 @@ class TwilioSms(Channel):
 
     async def _look_up_sid(self, sid: str) -> Found | Undetermined:
         try:
-            response = await self._get(f"{self.settings.api_url}/Messages/{quote(sid, safe='')}.json")
+            response = await self._ask("GET", self._message_url(sid))
         except ProviderError as error:
             if error.vendor_code == "20404":
                 return Undetermined(reason="the vendor no longer has the message it gave this id to")
@@ -215,7 +250,7 @@ class TwilioSms(Channel):
         url = f"{self.settings.api_url}/Messages.json"
         params: dict[str, str | int] = {**query, "PageSize": _PAGE_SIZE}
         for _ in range(_MAX_PAGES):
-            page = read_json(await self._get(url, params or None))
+            page = read_json(await self._ask("GET", url, params or None))
             if not isinstance(page, dict) or not isinstance(page.get("messages"), list) or "next_page_uri" not in page:
                 return search
             for resource in page["messages"]:
@@ -293,34 +328,13 @@ class _Search:
         return None if self.complete else Undetermined(reason="the vendor's list could not be read to its end")
 
 
-def _require_supported(message: OutboundMessage) -> None:
-    unsupported = {
-        f"address scheme {message.to.scheme}": message.to.scheme != "e164",
-        "templates": message.template is not None,
-        "html": message.html is not None,
-        "attachments": bool(message.attachments),
-        "actions": bool(message.actions),
-        f"text of over {_MAX_TEXT} characters": len(message.text) > _MAX_TEXT,
-    }
-    missing = [name for name, asked in unsupported.items() if asked]
-    if missing:
-        msg = f"twilio_sms does not support: {', '.join(missing)}"
-        raise UnsupportedCapabilityError(msg)
-    try:
-        message.text.encode()
-    except UnicodeEncodeError:
-        raise ProviderError(Category.VALIDATION, Disposition.NEVER, Transmitted.NO) from None
-    if not message.text.strip():
-        raise ProviderError(Category.VALIDATION, Disposition.NEVER, Transmitted.NO)
+def _read_status(response: httpx.Response) -> str | None:
+    body = read_json(response)
+    status = body.get("status") if isinstance(body, dict) else None
+    return status if isinstance(status, str) else None
 
 
-def _with_ref(url: str, attempt_id: str) -> str:
-    parts = urlsplit(url)
-    query = f"{parts.query}&" if parts.query else ""
-    return urlunsplit(parts._replace(query=f"{query}ref={quote(attempt_id, safe='')}"))
-
-
-def _read_accepted(response: httpx.Response, text: str) -> Accepted:
+def _read_accepted(response: httpx.Response, message: OutboundMessage) -> Accepted:
     body = read_json(response)
     if not isinstance(body, dict) or not _is_sid(body.get("sid")):
         raise ProviderError.unrecognised()
@@ -328,12 +342,20 @@ def _read_accepted(response: httpx.Response, text: str) -> Accepted:
     if isinstance(status, str) and status in _DEAD_ON_ARRIVAL:
         # no callback reports the first status, so it must be told here
         raise from_delivery(read_code(body.get("error_code")))
-    # num_segments is "0" until a messaging service has picked a sender
     return Accepted(
         provider_message_id=body["sid"],
         status=status if isinstance(status, str) else None,
-        segments=count_segments(text).parts,
+        segments=_read_parts(body.get("num_segments"), message),
     )
+
+
+def _read_parts(stated: object, message: OutboundMessage) -> int | None:
+    if message.template is None:
+        return count_segments(message.text).parts
+    # the vendor holds the words, so only it can count; "0" until a messaging service has picked a sender
+    if isinstance(stated, str) and re.fullmatch(r"[1-9][0-9]{0,2}", stated):
+        return int(stated)
+    return None
 
 
 def _read_found(resource: Any) -> Found | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-import re
 import socket
 import threading
 from collections import deque
@@ -22,6 +21,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from attrs import define, evolve, frozen
 
 from cobranza_sdk import Address, Clock, InvalidValueError, Sandbox, SandboxMessage
+from cobranza_twilio_sms._sandbox_rules import MAGIC_TO, Refusal, read_variables, refuse_form
 from cobranza_twilio_sms._segments import count_segments
 from cobranza_twilio_sms._webhooks import SIGNATURE, is_opt_out, sign
 
@@ -37,47 +37,24 @@ _ACCOUNT_SID = "AC" + "0" * 31 + "1"
 _AUTH_TOKEN = "sandbox-auth-token"  # noqa: S105  # the emulator's own, worth nothing elsewhere
 _FROM_NUMBER = "+15005550006"
 _API = "2010-04-01"
-_MAX_TEXT = 1600
-_MAX_VALIDITY_S = 36_000
 _PAGE_SIZE = 50
 _WAIT_S = 10.0
 _CALLBACK_S = 15.0
 _UNREACHABLE = "30003"
 
+#: The vendor gives these no DateSent.
+_WAITING = frozenset({"accepted", "queued", "scheduled", "sending", "canceled"})
 FAULTS = ("rate_limit", "server_error", "hang", "bad_json")
 _START_WORDS = frozenset({"START", "YES", "UNSTOP"})
 _HELP_WORDS = frozenset({"HELP", "INFO"})
 
 
-@frozen
-class _Refusal:
-    """
-    A create-time error as the API puts it.
-    """
-
-    code: int
-    message: str
-    status: int = 400
-
-
-_MAGIC_TO = {
-    "+15005550001": _Refusal(21211, "The 'To' number is not a valid phone number."),
-    "+15005550002": _Refusal(21612, "The 'To' phone number is not currently reachable from this 'From' number."),
-    "+15005550003": _Refusal(21408, "Permission to send an SMS has not been enabled for the region."),
-    "+15005550004": _Refusal(21610, "Attempt to send to unsubscribed recipient."),
-    "+15005550009": _Refusal(21614, "The 'To' number is not a valid mobile number."),
-}
-_MAGIC_FROM = {
-    "+15005550001": _Refusal(
-        21212, "The 'From' number is not a valid phone number, shortcode, or alphanumeric sender."
-    ),
-    "+15005550007": _Refusal(21606, "The 'From' phone number is not a valid, SMS-capable number of your account."),
-    "+15005550008": _Refusal(21611, "This 'From' number has exceeded the maximum number of queued messages."),
-}
-_UNAUTHENTICATED = _Refusal(20003, "Authenticate", 401)
-_NOT_FOUND = _Refusal(20404, "The requested resource was not found", 404)
-_TOO_MANY = _Refusal(20429, "Too Many Requests", 429)
-_BROKEN = _Refusal(20500, "An internal server error has occurred", 500)
+_UNAUTHENTICATED = Refusal(20003, "Authenticate", 401)
+_NOT_FOUND = Refusal(20404, "The requested resource was not found", 404)
+_TOO_MANY = Refusal(20429, "Too Many Requests", 429)
+# no code of the vendor's dictionary is certain for this one
+_TOO_LATE = Refusal(20409, "The message can no longer be canceled", 409)
+_BROKEN = Refusal(20500, "An internal server error has occurred", 500)
 
 
 @frozen(kw_only=True)
@@ -95,10 +72,8 @@ class _Message:
     error_code: str | None
     created_at: datetime
     updated_at: datetime
-
-    @property
-    def is_by_service(self) -> bool:
-        return self.sender.startswith("MG")
+    sent_at: datetime | None
+    is_by_service: bool
 
 
 @define
@@ -126,6 +101,7 @@ class TwilioSandbox(Sandbox):
         self._blocked: set[tuple[str, str]] = set()
         self._faults: deque[str] = deque()
         self._given_sids = 0
+        self._contents: dict[str, str] = {}
         self._running: _Running | None = None
         self._http: httpx.Client | None = None
 
@@ -206,6 +182,17 @@ class TwilioSandbox(Sandbox):
         with self._lock:
             self._faults.append(fault)
 
+    def hold_content(self, sid: str, words: str) -> None:
+        """
+        Keep the words of a template, with places such as ``{{1}}``. Of others the values stand for the words.
+
+        Args:
+            sid: ``HX`` and 32 hexadecimal digits.
+            words: What the vendor sends.
+        """
+        with self._lock:
+            self._contents[sid] = words
+
     def deliver(self, provider_message_id: str) -> int | None:
         """
         Report the message as delivered.
@@ -231,8 +218,13 @@ class TwilioSandbox(Sandbox):
             The status code of our answer; None when there is no address or nobody answered.
         """
         with self._lock:
+            now, message = self.clock.now(), self._message(provider_message_id)
             message = evolve(
-                self._message(provider_message_id), status=status, error_code=error_code, updated_at=self.clock.now()
+                message,
+                status=status,
+                error_code=error_code,
+                updated_at=now,
+                sent_at=message.sent_at or (None if status in _WAITING else now),
             )
             self._messages[message.sid] = message
         if message.callback is None:
@@ -307,6 +299,10 @@ class TwilioSandbox(Sandbox):
             message = self._messages.get(request.path_params["sid"])
             return _refuse(_NOT_FOUND) if message is None else _answer(_resource(message))
 
+        async def change(request: Request) -> Response:
+            changed = self._change(request.path_params["sid"], _read_form(await request.body()))
+            return _refuse(changed) if isinstance(changed, Refusal) else _answer(_resource(changed))
+
         async def account(_: Request) -> Response:
             return _answer({"sid": _ACCOUNT_SID, "friendly_name": "Sandbox", "status": "active", "type": "Full"})
 
@@ -315,6 +311,7 @@ class TwilioSandbox(Sandbox):
             ("POST", f"{root}/Messages.json", create),
             ("GET", f"{root}/Messages.json", listing),
             ("GET", f"{root}/Messages/{{sid}}.json", fetch),
+            ("POST", f"{root}/Messages/{{sid}}.json", change),
             ("GET", f"{root}.json", account),
         )
         return Starlette(
@@ -322,7 +319,7 @@ class TwilioSandbox(Sandbox):
             exception_handlers={404: _not_found, 405: _not_found},
         )
 
-    def _create(self, form: Mapping[str, str]) -> tuple[str | None, _Refusal | None, _Message | None]:
+    def _create(self, form: Mapping[str, str]) -> tuple[str | None, Refusal | None, _Message | None]:
         with self._lock:
             fault = self._faults.popleft() if self._faults else None
             if fault == "rate_limit":
@@ -330,38 +327,54 @@ class TwilioSandbox(Sandbox):
             if fault == "server_error":
                 return (fault, _BROKEN, None)
             sender = form.get("MessagingServiceSid") or form.get("From", "")
-            refusal = _refusal(form)
+            refusal = refuse_form(form, self.clock.now())
             if refusal is None and (sender, form["To"]) in self._blocked:
-                refusal = _MAGIC_TO["+15005550004"]
+                refusal = MAGIC_TO["+15005550004"]
             if refusal is not None:
                 return (None, refusal, None)
             return (fault, None, self._take(form, sender))
 
     def _take(self, form: Mapping[str, str], sender: str) -> _Message:
         now = self.clock.now()
+        by_service = bool(form.get("MessagingServiceSid"))
+        values = read_variables(form) or {}
         message = _Message(
             sid=self._new_sid(),
             to=form["To"],
             sender=sender,
-            body=form["Body"],
+            body=form.get("Body") or _fill(self._contents.get(form["ContentSid"]), values),
             callback=form.get("StatusCallback"),
-            status="accepted" if sender.startswith("MG") else "queued",
+            status="scheduled" if "SendAt" in form else "accepted" if by_service else "queued",
             error_code=None,
             created_at=now,
             updated_at=now,
+            sent_at=None,
+            is_by_service=by_service,
         )
         self._messages[message.sid] = message
         query = dict(parse_qsl(urlsplit(message.callback or "").query))
+        template = form.get("ContentSid")
         self._received.append(
             SandboxMessage(
                 provider_message_id=message.sid,
                 to=Address("e164", message.to),
-                text=message.body,
+                text=message.body if template is None else "\n".join(values.values()),
+                template=template,
                 attempt_id=query.get("ref"),
                 at=now,
             )
         )
         return message
+
+    def _change(self, sid: str, form: Mapping[str, str]) -> Refusal | _Message:
+        with self._lock:
+            message = self._messages.get(sid)
+            if message is None:
+                return _NOT_FOUND
+            if form.get("Status") != "canceled" or message.status != "scheduled":
+                return _TOO_LATE
+            self._messages[sid] = evolve(message, status="canceled", updated_at=self.clock.now())
+            return self._messages[sid]
 
     def _page(self, query: Sequence[tuple[str, str]]) -> dict[str, Any]:
         asked = dict(query)
@@ -454,7 +467,7 @@ def _answer(body: object, status: int = 200, headers: Mapping[str, str] | None =
     return Response(content, status, headers, media_type="application/json")
 
 
-def _refuse(refusal: _Refusal, *, retry_after: bool = False) -> Response:
+def _refuse(refusal: Refusal, *, retry_after: bool = False) -> Response:
     body = {
         "code": refusal.code,
         "message": refusal.message,
@@ -471,35 +484,19 @@ def _read_form(body: bytes) -> dict[str, str]:
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
-def _refusal(form: Mapping[str, str]) -> _Refusal | None:
-    validity = form.get("ValidityPeriod", "1")
-    checks = (
-        (not form.get("To"), _Refusal(21604, "A 'To' phone number is required.")),
-        (not form.get("From") and not form.get("MessagingServiceSid"), _Refusal(21603, "A 'From' number is required.")),
-        (not form.get("Body"), _Refusal(21602, "Message body is required.")),
-        (len(form.get("Body", "")) > _MAX_TEXT, _Refusal(21617, "The message body exceeds the 1600 character limit.")),
-        (not re.fullmatch(r"\+[1-9][0-9]{6,14}", form.get("To", "")), _MAGIC_TO["+15005550001"]),
-        (not _is_callback(form.get("StatusCallback")), _Refusal(21609, "The 'StatusCallback' is not a valid URL.")),
-        # the sheet of codes names none for this one
-        (
-            not (re.fullmatch(r"[0-9]{1,5}", validity) and 1 <= int(validity) <= _MAX_VALIDITY_S),
-            _Refusal(20001, "ValidityPeriod is out of range."),
-        ),
-    )
-    wrong = next((refusal for is_wrong, refusal in checks if is_wrong), None)
-    return wrong or _MAGIC_FROM.get(form.get("From", "")) or _MAGIC_TO.get(form.get("To", ""))
-
-
-def _is_callback(url: str | None) -> bool:
-    if url is None:
-        return True
-    host = urlsplit(url).hostname
-    return url.startswith(("http://", "https://")) and bool(host) and "_" not in (host or "")
+def _fill(words: str | None, values: Mapping[str, str]) -> str:
+    if words is None:
+        return "\n".join(values.values())
+    for name, value in values.items():
+        words = words.replace(f"{{{{{name}}}}}", value)
+    return words
 
 
 def _is_asked(message: _Message, asked: Mapping[str, str]) -> bool:
-    sent_on = message.created_at.astimezone(UTC).date()
     days = {name: date.fromisoformat(value[:10]) for name, value in asked.items() if name.startswith("DateSent")}
+    if days and message.sent_at is None:
+        return False
+    sent_on = (message.sent_at or message.created_at).astimezone(UTC).date()
     return (
         asked.get("To", message.to) == message.to
         and asked.get("From", message.sender) == message.sender
@@ -511,7 +508,6 @@ def _is_asked(message: _Message, asked: Mapping[str, str]) -> bool:
 def _resource(message: _Message) -> dict[str, Any]:
     by_service = message.is_by_service
     uri = f"/{_API}/Accounts/{_ACCOUNT_SID}/Messages/{message.sid}"
-    waiting = message.status in {"accepted", "queued"}
     updated = format_datetime(message.updated_at.astimezone(UTC))
     return {
         "sid": message.sid,
@@ -519,7 +515,7 @@ def _resource(message: _Message) -> dict[str, Any]:
         "api_version": _API,
         "body": message.body,
         "date_created": format_datetime(message.created_at.astimezone(UTC)),
-        "date_sent": None if waiting else updated,
+        "date_sent": None if message.sent_at is None else format_datetime(message.sent_at.astimezone(UTC)),
         "date_updated": updated,
         "direction": "outbound-api",
         "error_code": None if message.error_code is None else int(message.error_code),
