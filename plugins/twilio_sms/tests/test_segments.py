@@ -5,8 +5,10 @@ What a text is billed as.
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from cobranza_twilio_sms._segments import count_segments
+from cobranza_twilio_sms.segments import _BASIC, _EXTENDED, Segments, count_segments
 
 
 @pytest.mark.parametrize(
@@ -76,3 +78,49 @@ def test_extended_characters_cost_two_septets(char: str) -> None:
     They travel behind an escape.
     """
     assert count_segments(char).units == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "forcing"),
+    [
+        ("Señor: ¿vence el 5 €? É, ü, à, Ç", ()),
+        ("Última cuota: vence mañana, ó pague aquí. Última.", ("Ú", "ó", "í")),
+        ("Não há cobrança", ("ã", "á", "ç")),
+        ("a\u00a0b\u200b—🙂🙂", ("\u00a0", "\u200b", "—", "🙂")),
+        ("e\u0301", ("\u0301",)),
+        ("", ()),
+    ],
+)
+def test_the_letters_that_make_a_text_dear_are_named(text: str, forcing: tuple[str, ...]) -> None:
+    """
+    Who writes a template sees what to change, among it what no eye sees.
+    """
+    counted = count_segments(text)
+
+    assert counted.forcing == forcing
+    assert (counted.encoding == "UCS-2") == bool(forcing)
+
+
+def test_the_alphabet_has_as_many_letters_as_septets() -> None:
+    """
+    128 positions less the escape, ten more behind it, and none in both.
+    """
+    assert (len(_BASIC), len(_EXTENDED), _BASIC & _EXTENDED) == (127, 10, frozenset())
+
+
+@given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=400))
+def test_a_count_holds_together(text: str) -> None:
+    """
+    Whatever the text: enough parts for its units, never one that stays empty, and UCS-2 units are those of UTF-16.
+    """
+    counted = count_segments(text)
+
+    single, part = (160, 153) if counted.encoding == "GSM-7" else (70, 67)
+    assert counted == count_segments(text)
+    assert isinstance(counted, Segments)
+    if counted.units <= single:
+        assert counted.parts == 1
+    else:
+        assert -(-counted.units // part) <= counted.parts <= -(-counted.units // (part - 1))
+    if counted.encoding == "UCS-2":
+        assert counted.units == len(text.encode("utf-16-be")) // 2

@@ -33,8 +33,8 @@ from cobranza_sdk import (
 from cobranza_twilio_sms._config import TwilioSmsConfig
 from cobranza_twilio_sms._errors import from_answer, from_delivery, from_question, from_transport, read_code, read_json
 from cobranza_twilio_sms._forms import MAX_TEXT, create_form, require_supported
-from cobranza_twilio_sms._segments import count_segments
 from cobranza_twilio_sms._webhooks import REPORTED, SID, UNREPORTED, parse_envelope, verify_request
+from cobranza_twilio_sms.segments import count_segments
 
 if TYPE_CHECKING:
     import httpx

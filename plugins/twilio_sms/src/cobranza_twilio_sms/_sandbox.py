@@ -22,8 +22,8 @@ from attrs import define, evolve, frozen
 
 from cobranza_sdk import Address, Clock, InvalidValueError, Sandbox, SandboxMessage
 from cobranza_twilio_sms._sandbox_rules import MAGIC_TO, Refusal, read_variables, refuse_form
-from cobranza_twilio_sms._segments import count_segments
 from cobranza_twilio_sms._webhooks import SIGNATURE, is_opt_out, sign
+from cobranza_twilio_sms.segments import count_segments
 
 if TYPE_CHECKING:
     import asyncio

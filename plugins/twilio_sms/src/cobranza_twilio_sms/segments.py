@@ -1,8 +1,13 @@
 """
-How many parts a text is billed as.
+How many parts a text is billed as, before it is sent.
 
 The alphabet is that of 3GPP TS 23.038. It has é, ñ, ü, ¿ and ¡, but not á, í, ó, ú: one of these and the whole text is
 UCS-2, at less than half the length per part.
+
+Nothing here rewrites a text, and the channel does not either: what is sent is what was judged and recorded. Who wants
+letters replaced does it where the words are written, in the catalogue, with `Segments.forcing` as the list.
+
+.. versionadded:: 0.1.0
 """
 
 from __future__ import annotations
@@ -11,6 +16,8 @@ import string
 from collections.abc import Sequence
 
 from attrs import frozen
+
+__all__ = ["Segments", "count_segments"]
 
 # ESC is left out: alone it stands for no character
 _BASIC = frozenset(
@@ -30,24 +37,28 @@ class Segments:
         encoding: ``GSM-7`` or ``UCS-2``.
         units: Septets or 16-bit units.
         parts: What is billed.
+        forcing: Characters that GSM-7 lacks, each once, in the order of the text: they make it UCS-2. Else empty.
     """
 
     encoding: str
     units: int
     parts: int
+    forcing: tuple[str, ...] = ()
 
 
 def count_segments(text: str) -> Segments:
     """
     Count the parts of *text*. A pair of units is never split over two parts.
     """
-    if all(char in _BASIC or char in _EXTENDED for char in text):
+    forcing = tuple(dict.fromkeys(char for char in text if char not in _BASIC and char not in _EXTENDED))
+    if not forcing:
         encoding, widths = "GSM-7", [2 if char in _EXTENDED else 1 for char in text]
     else:
         encoding, widths = "UCS-2", [2 if ord(char) > _LAST_OF_BMP else 1 for char in text]
     units = sum(widths)
     single, part = _LIMITS[encoding]
-    return Segments(encoding=encoding, units=units, parts=1 if units <= single else _fill(widths, part))
+    parts = 1 if units <= single else _fill(widths, part)
+    return Segments(encoding=encoding, units=units, parts=parts, forcing=forcing)
 
 
 def _fill(widths: Sequence[int], size: int) -> int:
