@@ -5,6 +5,7 @@ WhatsApp Cloud API for cobranza-sdk.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from importlib.resources import files
 
 from cobranza_sdk import Channel, CompliancePack, Sandbox, hookimpl
@@ -33,11 +34,13 @@ def cobranza_sandboxes() -> Iterable[type[Sandbox]]:
 @hookimpl
 def cobranza_compliance_packs() -> Iterable[CompliancePack]:
     """
-    The platform's own policy, apart from law: opt-in, and what it says of debt collection.
+    The platform's own policy, apart from law, with its golden cases: opt-in, and what it says of debt collection.
     """
-    name = "whatsapp_policy"
+    text, cases = partial(_read, "whatsapp_policy.toml"), partial(_read, "golden.csv")
+    return (
+        CompliancePack("whatsapp_policy", text, origin="cobranza-whatsapp-cloud whatsapp_policy.toml", cases=cases),
+    )
 
-    def read() -> str:
-        return (files(__name__) / f"{name}.toml").read_text("utf-8")
 
-    return (CompliancePack(name, read, origin=f"cobranza-whatsapp-cloud {name}.toml"),)
+def _read(name: str) -> str:
+    return (files(__name__) / name).read_text("utf-8")
