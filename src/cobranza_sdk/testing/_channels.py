@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any, ClassVar, NoReturn, TypeVar
 
 import anyio
-import attrs
 import httpx
 from anyio.lowlevel import checkpoint
 from attrs import define, evolve, field
@@ -22,7 +21,6 @@ from attrs import define, evolve, field
 from cobranza_sdk.loading import ConfigurationError, FixedClock
 from cobranza_sdk.model import Address, EventKind
 from cobranza_sdk.spec import (
-    API_VERSION,
     Absent,
     Accepted,
     AttemptRef,
@@ -41,7 +39,15 @@ from cobranza_sdk.spec import (
     WebhookRejectedError,
     WebhookRequest,
 )
-from cobranza_sdk.testing._conformance import Conformance, check, fail, not_applicable
+from cobranza_sdk.testing._conformance import (
+    Conformance,
+    check,
+    descriptor_problems,
+    fail,
+    not_applicable,
+    plain_credentials,
+    wrong_settings,
+)
 from cobranza_sdk.testing._providers import EPOCH, make_provider
 from cobranza_sdk.testing._wire import Hooks, Relay, Wire, through
 
@@ -56,7 +62,6 @@ _REPORTS = {"delivered": "deliver", "read": "read", "failed": "fail"}
 _MAX_CUTS = 60
 _SOON_S = 0.3
 _PATIENCE_S = 10.0
-_SECRET_NAMES = ("token", "secret", "password", "private_key")
 #: Answers with status 200 that accept nothing, as vendors give them.
 _REFUSALS: tuple[Any, ...] = (
     {"error": {"code": 1, "message": "no"}},
@@ -286,13 +291,7 @@ class ChannelConformance(Conformance):
     @check("an operator finds, configures and trusts a provider by its descriptor")
     def test_the_descriptor_is_complete(self) -> None:
         cls, can = self.provider, self.provider.capabilities
-        problems = []
-        if not cls.name.isidentifier() or cls.name != cls.name.lower():
-            problems.append(f"name {cls.name!r}, expected small letters, digits and _")
-        if cls.api not in (API_VERSION - 1, API_VERSION):
-            problems.append(f"api {cls.api}, expected {API_VERSION} or the level before")
-        if not attrs.has(cls.config):
-            problems.append(f"config {cls.config!r}, expected an attrs class")
+        problems = descriptor_problems(cls)
         if can.lookup and cls.lookup is Channel.lookup:
             problems.append("lookup is declared and not written")
         if (can.receipts or can.inbound) and (cls.verify is Channel.verify or cls.parse is Channel.parse):
@@ -305,7 +304,7 @@ class ChannelConformance(Conformance):
     @check("a slip in the configuration is found when it is read, not when the first debtor is written to")
     def test_wrong_settings_are_refused_by_name(self) -> None:
         with self.bench() as bench:
-            for wrong, name in self._wrong_settings(bench.settings()):
+            for wrong, name in wrong_settings(self.provider.config, bench.settings()):
                 try:
                     make_provider(self.provider, wrong, clock=bench.clock)
                 except ConfigurationError as error:
@@ -314,23 +313,9 @@ class ChannelConformance(Conformance):
                     fail(f"the error does not name {name}: {error}", "the key, in the error")
                 fail(f"settings with a wrong or missing {name} were taken", "a ConfigurationError")
 
-    def _wrong_settings(self, good: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
-        yield {**good, "no_such_key": 1}, "no_such_key"
-        hints = typing.get_type_hints(self.provider.config)
-        for entry in attrs.fields(self.provider.config):
-            if entry.default is attrs.NOTHING and entry.name in good:
-                yield {name: value for name, value in good.items() if name != entry.name}, entry.name
-                if Secret.__name__ not in str(hints[entry.name]):  # where that lies is checked when it is read
-                    yield {**good, entry.name: ""}, entry.name
-
     @check("what is no Secret is printed, logged and kept")
     def test_credentials_are_typed_as_secrets(self) -> None:
-        hints = typing.get_type_hints(self.provider.config)
-        plain = [
-            entry.name
-            for entry in attrs.fields(self.provider.config)
-            if any(word in entry.name for word in _SECRET_NAMES) and Secret.__name__ not in str(hints[entry.name])
-        ]
+        plain = plain_credentials(self.provider.config)
         if plain:
             fail(f"plain text: {', '.join(plain)}", "cobranza_sdk.Secret for every credential")
 

@@ -6,20 +6,24 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterable, Mapping
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, ClassVar, NoReturn, TypeVar
 
+import attrs
 import pytest
 from attrs import field, frozen
 
 from cobranza_sdk.model._checks import not_blank
+from cobranza_sdk.spec import API_VERSION, Provider, Secret
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 #: Longest time that one check may take; what is not done by then hangs.
 CHECK_DEADLINE_S = 20.0
+_SECRET_NAMES = ("token", "secret", "password", "private_key")
 _SHOWN = 12
 _WIDTH = 300
 
@@ -75,6 +79,45 @@ def standard_checks(cls: type) -> list[str]:
         for base in reversed(cls.__mro__)
         for name, member in vars(base).items()
         if getattr(member, "is_standard_check", False)
+    ]
+
+
+def descriptor_problems(cls: type[Provider]) -> list[str]:
+    """
+    What is wrong with the part of a descriptor that all providers have.
+    """
+    problems = []
+    if not cls.name.isidentifier() or cls.name != cls.name.lower():
+        problems.append(f"name {cls.name!r}, expected small letters, digits and _")
+    if cls.api not in (API_VERSION - 1, API_VERSION):
+        problems.append(f"api {cls.api}, expected {API_VERSION} or the level before")
+    if not attrs.has(cls.config):
+        problems.append(f"config {cls.config!r}, expected an attrs class")
+    return problems
+
+
+def wrong_settings(config: type, good: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """
+    Settings with one slip each, and the name of the key that it is in.
+    """
+    yield {**good, "no_such_key": 1}, "no_such_key"
+    hints = typing.get_type_hints(config)
+    for entry in attrs.fields(config):
+        if entry.default is attrs.NOTHING and entry.name in good:
+            yield {name: value for name, value in good.items() if name != entry.name}, entry.name
+            if Secret.__name__ not in str(hints[entry.name]):  # where that lies is checked when it is read
+                yield {**good, entry.name: ""}, entry.name
+
+
+def plain_credentials(config: type) -> list[str]:
+    """
+    Settings that are credentials by their name and not by their type.
+    """
+    hints = typing.get_type_hints(config)
+    return [
+        entry.name
+        for entry in attrs.fields(config)
+        if any(word in entry.name for word in _SECRET_NAMES) and Secret.__name__ not in str(hints[entry.name])
     ]
 
 
