@@ -200,7 +200,8 @@ async def test_a_time_out_is_settled_by_looking_it_up(vendor: TwilioSandbox, clo
         sent = message()
         lost = AttemptRef(attempt_id=sent.attempt_id, to=sent.to, sent_at=NOW, text=sent.text)
         found = await channel.lookup(lost)
-        other = await channel.lookup(AttemptRef(attempt_id="att_02", to=sent.to, sent_at=NOW, text="otro"))
+        later = NOW + timedelta(hours=1)
+        other = await channel.lookup(AttemptRef(attempt_id="att_02", to=sent.to, sent_at=later, text="otro"))
 
     assert isinstance(found, Found)
     assert found.provider_message_id == vendor.received[0].provider_message_id

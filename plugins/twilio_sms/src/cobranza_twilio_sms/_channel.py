@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
 from cobranza_sdk import (
@@ -20,7 +19,6 @@ from cobranza_sdk import (
     ChannelCapabilities,
     Disposition,
     Event,
-    EventKind,
     Found,
     Health,
     OutboundMessage,
@@ -33,7 +31,8 @@ from cobranza_sdk import (
 from cobranza_twilio_sms._config import TwilioSmsConfig
 from cobranza_twilio_sms._errors import from_answer, from_delivery, from_question, from_transport, read_code, read_json
 from cobranza_twilio_sms._forms import MAX_TEXT, create_form, require_supported
-from cobranza_twilio_sms._webhooks import REPORTED, SID, UNREPORTED, parse_envelope, verify_request
+from cobranza_twilio_sms._lookup import Search, is_sid, read_found
+from cobranza_twilio_sms._webhooks import parse_envelope, verify_request
 from cobranza_twilio_sms.segments import count_segments
 
 if TYPE_CHECKING:
@@ -44,9 +43,6 @@ _DEAD_ON_ARRIVAL = frozenset({"failed", "undelivered", "canceled"})
 _PERHAPS_TOO_LATE = frozenset({Category.VALIDATION, Category.PROTOCOL})
 _PAGE_SIZE = 1000
 _MAX_PAGES = 10
-#: How far the vendor's clock may be from ours, and how long a call may take to be recorded there.
-_CREATED_BEFORE = timedelta(minutes=5)
-_CREATED_AFTER = timedelta(minutes=10)
 
 
 class TwilioSms(Channel):
@@ -136,18 +132,16 @@ class TwilioSms(Channel):
     async def lookup(self, attempt: AttemptRef) -> Found | Absent | Undetermined:
         """
         Ask by sid, or search the messages to the number around the time of the attempt for its words.
+
+        Of two with these words, and of one with others, nobody can say whether it is the attempt: a template, Smart
+        Encoding and shortened links change the words that the vendor shows.
         """
         if attempt.provider_message_id is not None:
             return await self._look_up_sid(attempt.provider_message_id)
         asked_at = self.services.clock.now()
-        day = (attempt.sent_at - _CREATED_BEFORE).astimezone(UTC).date().isoformat()
-        # a message still in the vendor's queue has no DateSent, so only the second list can prove absence
-        for query in ({"To": attempt.to.value, "DateSent>": day}, {"To": attempt.to.value}):
-            search = await self._search(query, attempt)
-            answer = search.answer
-            if answer is not None:
-                return answer
-        return Absent(checked_until=asked_at)
+        search = Search(attempt)
+        await self._read_list(attempt.to.value, search)
+        return search.answer or Absent(checked_until=asked_at)
 
     def verify(self, request: WebhookRequest) -> VerifiedEnvelope:
         """
@@ -243,26 +237,25 @@ class TwilioSms(Channel):
             if error.vendor_code == "20404":
                 return Undetermined(reason="the vendor no longer has the message it gave this id to")
             raise
-        return _read_found(read_json(response)) or Undetermined(reason="the vendor's answer is not readable")
+        return read_found(read_json(response)) or Undetermined(reason="the vendor's answer is not readable")
 
-    async def _search(self, query: Mapping[str, str], attempt: AttemptRef) -> _Search:
-        search = _Search(attempt=attempt)
+    async def _read_list(self, to: str, search: Search) -> None:
         url = f"{self.settings.api_url}/Messages.json"
-        params: dict[str, str | int] = {**query, "PageSize": _PAGE_SIZE}
+        # by number alone: what still waits in the vendor's queue has no DateSent, and a list by date hides it
+        params: dict[str, str | int] = {"To": to, "PageSize": _PAGE_SIZE}
         for _ in range(_MAX_PAGES):
             page = read_json(await self._ask("GET", url, params or None))
             if not isinstance(page, dict) or not isinstance(page.get("messages"), list) or "next_page_uri" not in page:
-                return search
+                return
             for resource in page["messages"]:
                 search.take(resource)
             if page["next_page_uri"] is None:
                 search.complete = True
-                return search
+                return
             following = self._next_page(page["next_page_uri"])
             if following is None:
-                return search
+                return
             url, params = following, {}
-        return search
 
     def _next_page(self, uri: object) -> str | None:
         """
@@ -280,54 +273,6 @@ class TwilioSms(Channel):
         return str(url)
 
 
-class _Search:
-    """
-    What the vendor's list shows about one attempt.
-
-    Attributes:
-        complete: Whether the list was read to its end.
-    """
-
-    def __init__(self, *, attempt: AttemptRef) -> None:
-        self.complete = False
-        self._attempt = attempt
-        self._matches: dict[str, Found] = {}
-        self._doubt = False
-
-    def take(self, resource: object) -> None:
-        """
-        Weigh one message of the list.
-        """
-        found = _read_found(resource)
-        if found is None or not isinstance(resource, dict):
-            self._doubt = True
-            return
-        if resource.get("direction") == "inbound":
-            return
-        created_at = _read_date(resource.get("date_created"))
-        sent_at = self._attempt.sent_at
-        if created_at is not None and not sent_at - _CREATED_BEFORE <= created_at <= sent_at + _CREATED_AFTER:
-            return
-        body = resource.get("body")
-        if created_at is None or not body or not isinstance(body, str) or self._attempt.text is None:
-            self._doubt = True
-        elif body.split() == self._attempt.text.split():
-            self._matches[found.provider_message_id] = found
-
-    @property
-    def answer(self) -> Found | Undetermined | None:
-        """
-        What can be said, or None when a complete list shows nothing of the attempt.
-        """
-        if len(self._matches) == 1:
-            return next(iter(self._matches.values()))
-        if len(self._matches) > 1:
-            return Undetermined(reason="several messages have these words and this time")
-        if self._doubt:
-            return Undetermined(reason="a message of this time cannot be compared")
-        return None if self.complete else Undetermined(reason="the vendor's list could not be read to its end")
-
-
 def _read_status(response: httpx.Response) -> str | None:
     body = read_json(response)
     status = body.get("status") if isinstance(body, dict) else None
@@ -336,7 +281,7 @@ def _read_status(response: httpx.Response) -> str | None:
 
 def _read_accepted(response: httpx.Response, message: OutboundMessage) -> Accepted:
     body = read_json(response)
-    if not isinstance(body, dict) or not _is_sid(body.get("sid")):
+    if not isinstance(body, dict) or not is_sid(body.get("sid")):
         raise ProviderError.unrecognised()
     status = body.get("status")
     if isinstance(status, str) and status in _DEAD_ON_ARRIVAL:
@@ -356,34 +301,3 @@ def _read_parts(stated: object, message: OutboundMessage) -> int | None:
     if isinstance(stated, str) and re.fullmatch(r"[1-9][0-9]{0,2}", stated):
         return int(stated)
     return None
-
-
-def _read_found(resource: Any) -> Found | None:
-    if not isinstance(resource, dict) or not _is_sid(resource.get("sid")):
-        return None
-    status = resource.get("status")
-    return Found(
-        provider_message_id=resource["sid"],
-        kind=_state(status if isinstance(status, str) else ""),
-        occurred_at=_read_date(resource.get("date_updated")),
-    )
-
-
-def _state(status: str) -> EventKind:
-    if status == "canceled":
-        return EventKind.FAILED
-    if status in UNREPORTED:
-        return EventKind.ACCEPTED
-    return REPORTED.get(status, EventKind.UNKNOWN)
-
-
-def _is_sid(value: object) -> bool:
-    return isinstance(value, str) and SID.fullmatch(value) is not None
-
-
-def _read_date(value: object) -> datetime | None:
-    try:
-        parsed = parsedate_to_datetime(value) if isinstance(value, str) else None
-    except (TypeError, ValueError, IndexError, OverflowError):
-        return None
-    return parsed.astimezone(UTC) if parsed is not None and parsed.tzinfo is not None else None
