@@ -23,10 +23,10 @@ def refused(code: object, status: int = 400, **headers: str) -> httpx.Response:
     ("codes", "category", "disposition"),
     [
         ((20003, 20008, 30002), "auth", "fix_first"),
-        ((20404, 21212, 21606, 21659, 21660, 21661, 21703, 21704, 21705, 21608, 21408), "config", "fix_first"),
+        ((20404, 21212, 21606, 21659, 21660, 21661, 21703, 21704, 21705), "config", "fix_first"),
         ((20429, 14107, 21611, 63017), "rate_limit", "retry"),
         ((21211, 21217, 21265, 21614), "recipient", "never"),
-        ((21612,), "recipient", "fix_first"),
+        ((21612, 21408, 21608), "recipient", "fix_first"),
         ((21610,), "opted_out", "never"),
         ((21602, 21604, 21617, 21619, 21620, 21623), "validation", "never"),
         ((35111, 35114, 35115, 35117, 35118, 35126), "validation", "never"),

@@ -61,7 +61,10 @@ _OPT_OUT_WORDS = frozenset(
         # Spanish, without accents
         "alto",
         "baja",
+        "de baja",
         "dar de baja",
+        "deme de baja",
+        "quiero darme de baja",
         "darme de baja",
         "dame de baja",
         "cancelar",
@@ -70,12 +73,18 @@ _OPT_OUT_WORDS = frozenset(
         "detener",
         "no mas",
         "no mas mensajes",
+        "no molestar",
+        "no me escriban",
+        "no me escriban mas",
         "parar",
         "pare",
         "salir",
         # Portuguese, where it differs
         "descadastrar",
+        "nao mais",
         "nao quero mais",
+        "parem",
+        "quero sair",
         "remover",
         "sair",
         # English: the vendor's own list, and its words apart
@@ -91,6 +100,8 @@ _OPT_OUT_WORDS = frozenset(
         "opt out",
     }
 )
+#: Words that ask for messages again. "Yes", "sí" and "alta" are too near to other answers.
+_OPT_IN_WORDS = frozenset({"start", "unstop", "reactivar", "reativar"})
 
 
 def sign(key: str, url: str, fields: Iterable[tuple[str, str]] = (), *, digest: str = "sha1") -> str:
@@ -105,9 +116,12 @@ def is_opt_out(text: str) -> bool:
     """
     Whether the whole of *text* is a word that asks for no more messages. "No puedo bajar el monto" isn't.
     """
-    bare = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
-    words = "".join(char if char.isalnum() else " " for char in bare.casefold()).split()
-    return " ".join(words) in _OPT_OUT_WORDS
+    return _bare(text) in _OPT_OUT_WORDS
+
+
+def _bare(text: str) -> str:
+    letters = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
+    return " ".join("".join(char if char.isalnum() else " " for char in letters.casefold()).split())
 
 
 def verify_request(request: WebhookRequest, config: TwilioSmsConfig) -> VerifiedEnvelope:
@@ -349,6 +363,8 @@ def _inbound_kind(opt_out_type: str, text: str) -> EventKind:
         return EventKind.OPT_IN
     if opt_out_type != "HELP" and is_opt_out(text):
         return EventKind.OPT_OUT
+    if opt_out_type != "HELP" and _bare(text) in _OPT_IN_WORDS:
+        return EventKind.OPT_IN
     return EventKind.INBOUND_MESSAGE
 
 
