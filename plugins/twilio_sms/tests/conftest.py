@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import respx
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from cobranza_sdk import Address, AttemptRef, OutboundMessage, WebhookRequest
 from cobranza_sdk.testing import FixedClock, make_provider
@@ -19,7 +19,7 @@ from cobranza_twilio_sms._channel import TwilioSms
 from cobranza_twilio_sms._sandbox import TwilioSandbox
 
 # No test is timed: a busy machine is not a fault.
-settings.register_profile("untimed", deadline=None)
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 NOW = datetime(2026, 8, 5, 17, 0, tzinfo=UTC)

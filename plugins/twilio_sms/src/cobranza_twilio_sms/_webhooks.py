@@ -15,7 +15,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from cobranza_sdk import (
     Address,
@@ -190,12 +190,20 @@ def _called_urls(request: WebhookRequest, config: TwilioSmsConfig) -> list[str]:
     if config.public_url is not None:
         public = config.public_url.partition("#")[0].partition("?")[0]
         _, mark, query = url.partition("?")
-        host, called = urlsplit(public), urlsplit(url)
+        host, called = urlsplit(public), _split_url(url)
         urls = [public + mark + query, urlunsplit((host.scheme, host.netloc, called.path, "", "")) + mark + query, url]
     if not all(called.isprintable() for called in urls):
         msg = "the address holds characters that no address has"
         raise WebhookRejectedError(msg)
     return list(dict.fromkeys(urls))
+
+
+def _split_url(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        msg = "the address is no address"
+        raise WebhookRejectedError(msg) from None
 
 
 def _is_json(request: WebhookRequest) -> bool:
