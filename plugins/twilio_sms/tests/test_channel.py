@@ -387,6 +387,7 @@ async def test_an_api_key_is_tried_on_what_it_may_read(build: Build, api: respx.
         ({"base_url": "https://["}, "base_url"),
         ({"public_url": "hooks.example.com/cb"}, "public_url"),
         ({"public_url": "https://u:p@hooks.example.com/cb"}, "public_url"),
+        ({"public_url": "https://my_hooks.example.com/cb"}, "public_url must have no _"),
     ],
 )
 def test_settings_that_contradict_themselves_are_named(changes: dict[str, Any], named: str) -> None:

@@ -77,6 +77,8 @@ class TwilioSmsConfig:
             return "base_url must be https: the credentials would travel in the clear"
         if self.public_url is not None and _split(self.public_url) is None:
             return "public_url must be the full address that Twilio calls, without user and password"
+        if self.public_url is not None and "_" in (urlsplit(self.public_url).hostname or ""):
+            return "public_url must have no _ in its host: Twilio refuses such a callback address"
         return None
 
     @property
