@@ -34,6 +34,9 @@ pytestmark = pytest.mark.anyio
 Outbound = Callable[..., OutboundMessage]
 
 
+PDF = Attachment(filename="f.pdf", content_type="application/pdf", content=b"x")
+
+
 def body_of(route: respx.Route) -> dict[str, Any]:
     return json.loads(route.calls.last.request.content)  # type: ignore[no-any-return]  # JSON
 
@@ -159,8 +162,14 @@ async def test_a_late_message_is_not_sent(channel: WhatsAppCloud, calls: respx.R
         {"to": Address("email", "ana@example.com")},
         {"html": "<p>x</p>"},
         {"actions": (Action(id="pay", title="Pagar"),)},
-        {"attachments": (Attachment(filename="f.pdf", content_type="application/pdf", content=b"x"),)},
+        {"attachments": (PDF, PDF)},
+        {"attachments": (PDF,), "template": MessageTemplate(name="t", language="es", header="x")},
         {"template": None, "text": "x" * 4097},
+        {"template": None, "text": "x" * 1025, "attachments": (PDF,)},
+        {"template": None, "text": "x" * 1025, "actions": (Action(id="pay", title="Pagar"),)},
+        {"template": None, "actions": (Action(id="a", title="A"), Action(id="b", title="B", url="https://a.example/"))},
+        {"template": None, "actions": tuple(Action(id=f"{n}", title=f"{n}") for n in range(11))},
+        {"template": None, "attachments": (PDF,), "actions": tuple(Action(id=f"{n}", title="x") for n in range(4))},
     ],
 )
 async def test_what_it_cannot_carry_is_refused(
@@ -401,6 +410,8 @@ def test_capabilities_are_what_the_platform_allows() -> None:
 
     assert (can.channel, can.family, can.schemes) == ("whatsapp", "message", ("e164", "bsuid"))
     assert (can.free_text, can.templates, can.inbound, can.correlation, can.lookup) == (True, True, True, True, False)
+    assert (can.attachments, can.attachment_bytes, can.attachment_links, can.actions) == (True, 100_000_000, True, True)
+    assert can.template_parts == {"header", "named", "replies", "codes"}
     assert can.session_window == timedelta(hours=24)
     assert can.receipts == {"sent", "delivered", "read", "failed"}
     assert (can.text_length, can.idempotency_window) == (4096, None)

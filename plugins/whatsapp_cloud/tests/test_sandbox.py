@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from cobranza_sdk import (
+    Action,
     Address,
     CobranzaError,
     EventKind,
@@ -186,6 +187,30 @@ async def test_answers_and_taps_name_the_message_they_answer(
     assert len({event.key for event in got}) == 3
 
 
+@pytest.mark.parametrize(("count", "kind"), [(2, "button_reply"), (5, "list_reply")])
+async def test_a_choice_comes_back_with_its_id(
+    channel: WhatsAppCloud,
+    sandbox: WhatsAppSandbox,
+    inbox: Inbox,
+    outbound: Callable[..., OutboundMessage],
+    count: int,
+    kind: str,
+) -> None:
+    """The id says what was meant, whatever the words on the button."""
+    sandbox.write(Address("e164", "+51987654321"), "Hola")
+    actions = tuple(Action(id=f"day:{number}", title=f"Día {number}") for number in range(count))
+    accepted = await channel.send(outbound(template=None, actions=actions))
+
+    sandbox.choose(accepted.provider_message_id, "day:1")
+    with pytest.raises(InvalidValueError):
+        sandbox.choose(accepted.provider_message_id, "day:9")
+
+    written, event = events(channel, inbox)
+    assert (written.reply_to, written.text) == (None, "Hola")
+    assert (event.kind, event.text, event.reply_to) == ("inbound_message", "Día 1", accepted.provider_message_id)
+    assert event.raw == {"type": "interactive", "interactive": kind, "id": "day:1"}
+
+
 async def test_a_business_scoped_id_stands_in_for_the_phone(
     channel: WhatsAppCloud, sandbox: WhatsAppSandbox, inbox: Inbox, outbound: Callable[..., OutboundMessage]
 ) -> None:
@@ -278,7 +303,7 @@ async def test_check_finds_the_number(channel: WhatsAppCloud, sandbox: WhatsAppS
         ({"messaging_product": "whatsapp", "to": "+51987654321", "type": "text"}, 100),
         ({"messaging_product": "whatsapp", "to": "+51987654321", "type": "template", "template": {"name": "x"}}, 100),
         ({"messaging_product": "whatsapp", "to": "abc", "type": "text", "text": {"body": "x"}}, 131009),
-        ({"messaging_product": "whatsapp", "to": "+51987654321", "type": "image"}, 131051),
+        ({"messaging_product": "whatsapp", "to": "+51987654321", "type": "sticker"}, 131051),
     ],
 )
 async def test_incomplete_requests_get_the_vendors_code(sandbox: WhatsAppSandbox, body: Any, code: int) -> None:

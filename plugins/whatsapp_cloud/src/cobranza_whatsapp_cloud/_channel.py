@@ -29,13 +29,12 @@ from cobranza_sdk import (
 )
 from cobranza_whatsapp_cloud import _errors, _webhooks
 from cobranza_whatsapp_cloud._config import WhatsAppCloudSettings
-from cobranza_whatsapp_cloud._media import read_file
-from cobranza_whatsapp_cloud._payloads import encoded, payload
+from cobranza_whatsapp_cloud._media import LIMITS, read_file
+from cobranza_whatsapp_cloud._payloads import TEXT_LENGTH, encoded, gaps, payload
 
 if TYPE_CHECKING:
     import httpx
 
-TEXT_LENGTH = 4096
 _TRACE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _WORD = re.compile(r"[A-Za-z_]{1,64}")
 _ID_LENGTH = 512
@@ -61,6 +60,10 @@ class WhatsAppCloud(Channel):
         session_window=timedelta(hours=24),
         templates=True,
         template_parts={"header", "named", "replies", "codes"},
+        attachments=True,
+        attachment_bytes=max(LIMITS.values()),
+        attachment_links=True,
+        actions=True,
         receipts=_RECEIPTS,
         inbound=True,
         correlation=True,
@@ -146,11 +149,16 @@ class WhatsAppCloud(Channel):
         """
         *message* with the vendor's ids for bytes; itself where there are none.
         """
+        files = [await self._held(file) for file in message.attachments]
+        if files != list(message.attachments):
+            message = evolve(message, attachments=files)
         template = message.template
-        if template is None or not isinstance(template.header, Attachment) or template.header.is_elsewhere:
-            return message
-        header = evolve(template.header, content=b"", reference=await self.upload(template.header))
-        return evolve(message, template=evolve(template, header=header))
+        if template is not None and isinstance(template.header, Attachment) and template.header.content:
+            message = evolve(message, template=evolve(template, header=await self._held(template.header)))
+        return message
+
+    async def _held(self, file: Attachment) -> Attachment:
+        return evolve(file, content=b"", reference=await self.upload(file)) if file.content else file
 
     async def check(self) -> Health:
         """
@@ -251,14 +259,9 @@ def _is_id(value: object) -> TypeGuard[str]:
 
 
 def _require_supported(message: OutboundMessage) -> None:
-    asked = {
-        f"address scheme {message.to.scheme}": message.to.scheme not in WhatsAppCloud.capabilities.schemes,
-        "attachments": bool(message.attachments),
-        "actions": bool(message.actions),
-        "html": message.html is not None,
-        f"text of more than {TEXT_LENGTH} characters": message.template is None and len(message.text) > TEXT_LENGTH,
-    }
-    missing = [name for name, is_asked in asked.items() if is_asked]
+    missing = gaps(message)
+    if message.to.scheme not in WhatsAppCloud.capabilities.schemes:
+        missing.insert(0, f"address scheme {message.to.scheme}")
     if missing:
         msg = f"{WhatsAppCloud.name} does not support: {', '.join(missing)}"
         raise UnsupportedCapabilityError(msg)

@@ -72,8 +72,15 @@ def media_object(attachment: Attachment, *, caption: str | None = None) -> dict[
 def _is_somewhere(attachment: Attachment) -> bool:
     if attachment.url is None:
         return bool(attachment.content) or attachment.reference is not None
+    return is_address(attachment.url)
+
+
+def is_address(url: str) -> bool:
+    """
+    Whether the vendor could follow *url*.
+    """
     try:
-        parts = urlsplit(attachment.url)
+        parts = urlsplit(url)
     except ValueError:
         return False
-    return parts.scheme in {"http", "https"} and bool(parts.hostname) and attachment.url.isprintable()
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and url.isprintable()

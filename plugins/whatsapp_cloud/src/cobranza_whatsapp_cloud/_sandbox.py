@@ -30,6 +30,7 @@ from cobranza_whatsapp_cloud._sandbox_requests import (
     RefusedError,
     Request,
     SandboxTemplate,
+    choices,
     read_request,
     serialise,
 )
@@ -222,11 +223,31 @@ class WhatsAppSandbox(Sandbox):
         """
         return self._answered(provider_message_id, {"type": "text", "text": {"body": text}})
 
+    def write(self, person: Address, text: str) -> int | None:
+        """
+        Let *person* write *text* without being asked, which opens the 24-hour window.
+        """
+        return self._posted(person, {"type": "text", "text": {"body": text}})
+
     def tap(self, provider_message_id: str, payload: str, title: str) -> int | None:
         """
         Let the person tap the template's quick reply that shows *title*, which opens the 24-hour window.
         """
         return self._answered(provider_message_id, {"type": "button", "button": {"payload": payload, "text": title}})
+
+    def choose(self, provider_message_id: str, action_id: str) -> int | None:
+        """
+        Let the person tap one of the message's own buttons or rows, which opens the 24-hour window.
+        """
+        message = self._message(provider_message_id)
+        interactive = self.requests[self.received.index(message)].get("interactive", {})
+        titles = choices(interactive) if interactive.get("type") in {"button", "list"} else {}
+        if action_id not in titles:
+            msg = "that message offers no such choice"
+            raise InvalidValueError(msg)
+        kind = f"{interactive['type']}_reply"
+        reply = {"type": kind, kind: {"id": action_id, "title": titles[action_id]}}
+        return self._answered(provider_message_id, {"type": "interactive", "interactive": reply})
 
     # The vendor's webhooks
 
@@ -236,11 +257,15 @@ class WhatsAppSandbox(Sandbox):
 
     def _answered(self, provider_message_id: str, content: Mapping[str, object]) -> int | None:
         message = self._message(provider_message_id)
+        context = {"from": DISPLAY_PHONE_NUMBER, "id": message.provider_message_id}
+        return self._posted(message.to, {"context": context, **content})
+
+    def _posted(self, person: Address, content: Mapping[str, object]) -> int | None:
         with self._lock:
             self._inbound += 1
             wamid = _wamid(f"in.{self._inbound}", self.clock.now())
-            self._written_at[message.to] = self.clock.now()
-        return self._post(_inbound_value(message, wamid, self._now_s(), content))
+            self._written_at[person] = self.clock.now()
+        return self._post(_inbound_value(person, wamid, self._now_s(), content))
 
     def _message(self, provider_message_id: str) -> SandboxMessage:
         for message in self.received:
@@ -445,15 +470,7 @@ def _status_value(message: SandboxMessage, status: str, timestamp: str) -> dict[
     return _value(statuses=[update])
 
 
-def _inbound_value(
-    message: SandboxMessage, wamid: str, timestamp: str, content: Mapping[str, object]
-) -> dict[str, object]:
-    key = "from" if message.to.scheme == "e164" else "from_user_id"
-    inbound = {
-        "context": {"from": DISPLAY_PHONE_NUMBER, "id": message.provider_message_id},
-        key: message.to.value.removeprefix("+"),
-        "id": wamid,
-        "timestamp": timestamp,
-        **content,
-    }
-    return _value(contacts=_contacts(message.to), messages=[inbound])
+def _inbound_value(person: Address, wamid: str, timestamp: str, content: Mapping[str, object]) -> dict[str, object]:
+    key = "from" if person.scheme == "e164" else "from_user_id"
+    inbound = {key: person.value.removeprefix("+"), "id": wamid, "timestamp": timestamp, **content}
+    return _value(contacts=_contacts(person), messages=[inbound])

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _TEXT_LENGTH = 4096
 _BODY_LENGTH = 1024
+_TITLE_LENGTH = 20
 _BUTTONS = 10
 _PHONE = re.compile(r"\+?[0-9]{5,15}")
 _SEPARATORS = re.compile(r"[\s()-]")
@@ -180,12 +181,65 @@ def read_request(body: bytes) -> Request:
             attempt_id=attempt_id,
             media=tuple((kind, value) for kind, value in values if kind != "text"),
         )
-    if kind != "text":
+    if kind not in _FREE:
         raise RefusedError(400, 131051, "This emulator does not take messages of that type")
-    text = _required(_object(document, "text"), "body")
-    if len(text) > _TEXT_LENGTH:
-        raise RefusedError(400, 100, "Param text['body'] is too long")
-    return Request(document=document, to=to, text=text, attempt_id=attempt_id)
+    text, media = _FREE[kind](_object(document, kind), kind)
+    return Request(document=document, to=to, text=text, attempt_id=attempt_id, media=tuple(media))
+
+
+def _words(part: Mapping[str, Any], _kind: str) -> tuple[str, list[tuple[str, str]]]:
+    return _limited(part, "body", _TEXT_LENGTH), []
+
+
+def _file(part: Mapping[str, Any], kind: str) -> tuple[str, list[tuple[str, str]]]:
+    caption = _limited(part, "caption", _BODY_LENGTH) if "caption" in part else ""
+    return caption, list(read_media(part, kind, caption=True))
+
+
+def _interactive(part: Mapping[str, Any], _kind: str) -> tuple[str, list[tuple[str, str]]]:
+    kind, action, header = _required(part, "type"), _object(part, "action"), part.get("header")
+    text = _limited(_object(part, "body"), "text", _BODY_LENGTH)
+    if kind == "cta_url":
+        parameters = _object(action, "parameters")
+        _limited(parameters, "display_text", _TITLE_LENGTH)
+        if action.get("name") != "cta_url" or not _LINK.fullmatch(_required(parameters, "url")):
+            raise RefusedError(400, 131009, "Parameter value is not valid: action")
+    elif kind not in {"button", "list"} or not choices(part):
+        raise RefusedError(400, 131009, "Parameter value is not valid: interactive type or action")
+    if header is None:
+        return text, []
+    shown = _required(_object(part, "header"), "type")
+    if kind == "list" or shown not in {"image", "document"}:
+        raise RefusedError(400, 131009, "Parameter value is not valid: header")
+    return text, list(read_media(_object(header, shown), shown, caption=False))
+
+
+def choices(interactive: Mapping[str, Any]) -> dict[str, str]:
+    """
+    What can be tapped, titles by id.
+    """
+    action = _object(interactive, "action")
+    if interactive.get("type") == "button":
+        offered = [_object(button, "reply") for button in _list(action, "buttons") if button.get("type") == "reply"]
+        most, id_length, title_length = 3, 256, _TITLE_LENGTH
+    else:
+        _limited(action, "button", _TITLE_LENGTH)
+        offered = [row for section in _list(action, "sections") for row in _list(section, "rows")]
+        most, id_length, title_length = 10, 200, 24
+    found = {_limited(one, "id", id_length): _limited(one, "title", title_length) for one in offered}
+    if not len(found) == len(offered) <= most:
+        raise RefusedError(400, 131009, "Parameter value is not valid: too many choices, or one id twice")
+    return found
+
+
+def _limited(fields: Mapping[str, Any], name: str, longest: int) -> str:
+    text = _required(fields, name)
+    if len(text) > longest:
+        raise RefusedError(400, 131009, f"Parameter value is not valid: {name} is longer than {longest}")
+    return text
+
+
+_FREE = {"text": _words, "image": _file, "document": _file, "interactive": _interactive}
 
 
 def read_json(body: bytes) -> dict[str, Any]:
