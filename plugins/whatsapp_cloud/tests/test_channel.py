@@ -321,17 +321,34 @@ async def test_the_interlock_passes_through(settings: dict[str, Any], outbound: 
         await channel.check()
 
 
-async def test_check_asks_for_the_number_only(channel: WhatsAppCloud, vendor: respx.MockRouter) -> None:
-    """Credentials are tried without side effects, on the number that will send."""
+async def test_check_asks_for_the_number_and_its_templates(channel: WhatsAppCloud, vendor: respx.MockRouter) -> None:
+    """Credentials are tried without side effects, on the number that will send; a paused template is seen in time."""
     route = vendor.get(
         "https://graph.example.com/v25.0/106540352242922", params={"fields": "verified_name,quality_rating"}
     ).respond(json={"verified_name": "Comercial Ejemplo", "quality_rating": "YELLOW"})
+    rows = [{"name": f"t{n}", "language": "es", "status": status} for n, status in enumerate(("APPROVED", "PAUSED"))]
+    vendor.get("https://graph.example.com/v25.0/102290129340398/message_templates").respond(json={"data": rows})
 
     health = await channel.check()
 
     assert route.called
     assert health.ok
-    assert health.detail == "number 106540352242922, quality yellow"
+    assert health.detail == "number 106540352242922, quality yellow, templates: 1 approved, 1 paused"
+
+
+async def test_a_token_that_may_not_read_templates_may_still_send(
+    channel: WhatsAppCloud, vendor: respx.MockRouter
+) -> None:
+    """The right to manage is another one than the right to send."""
+    vendor.get("https://graph.example.com/v25.0/106540352242922").respond(json={"quality_rating": "GREEN"})
+    vendor.get("https://graph.example.com/v25.0/102290129340398/message_templates").respond(
+        403, json={"error": {"code": 200, "message": "canary"}}
+    )
+
+    health = await channel.check()
+
+    assert health.ok
+    assert health.detail == "number 106540352242922, quality green, templates: unread (auth)"
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from cobranza_sdk import (
     WebhookRequest,
 )
 from cobranza_whatsapp_cloud import _errors, _webhooks
+from cobranza_whatsapp_cloud._catalogue import FIELDS, MAX_PAGES, PAGE_SIZE, VendorTemplate, read_page, summary
 from cobranza_whatsapp_cloud._config import WhatsAppCloudSettings
 from cobranza_whatsapp_cloud._media import LIMITS, read_file
 from cobranza_whatsapp_cloud._payloads import TEXT_LENGTH, encoded, gaps, payload
@@ -130,19 +131,16 @@ class WhatsAppCloud(Channel):
         file = read_file(attachment)
         if not file.content:
             raise ProviderError(Category.VALIDATION, Disposition.FIX_FIRST, Transmitted.NO)
-        try:
-            response = await self._exchange(
-                "POST",
-                f"{self.settings.number_url}/media",
-                data={"messaging_product": "whatsapp", "type": file.content_type},
-                # The name that the person sees goes with the message; here it is nobody's business.
-                files={"file": ("file", file.content, file.content_type)},
-            )
-            media_id = self._success(response).get("id")
-            if not _is_id(media_id):
-                raise _errors.unreadable()
-        except ProviderError as error:
-            raise _errors.before_sending(error) from None
+        answer = await self._asked(
+            "POST",
+            f"{self.settings.number_url}/media",
+            data={"messaging_product": "whatsapp", "type": file.content_type},
+            # The name that the person sees goes with the message; here it is nobody's business.
+            files={"file": ("file", file.content, file.content_type)},
+        )
+        media_id = answer.get("id")
+        if not _is_id(media_id):
+            raise _errors.before_sending(_errors.unreadable())
         return media_id
 
     async def _loaded(self, message: OutboundMessage) -> OutboundMessage:
@@ -162,7 +160,7 @@ class WhatsAppCloud(Channel):
 
     async def check(self) -> Health:
         """
-        Read the phone number's name and quality, which needs a valid token and the right id.
+        Read the phone number's quality, which needs a valid token and the right id, and count the templates.
         """
         try:
             response = await self._exchange(
@@ -173,7 +171,59 @@ class WhatsAppCloud(Channel):
             return Health(ok=False, detail=str(error))
         quality = document.get("quality_rating")
         word = quality.lower() if isinstance(quality, str) and _WORD.fullmatch(quality) else "unknown"
-        return Health(ok=True, detail=f"number {self.account}, quality {word}")
+        try:
+            templates = summary(await self.templates())
+        except ProviderError as error:
+            # Sending needs no right to read them.
+            templates = f"unread ({error.category})"
+        return Health(ok=True, detail=f"number {self.account}, quality {word}, templates: {templates}")
+
+    async def templates(self) -> Sequence[VendorTemplate]:
+        """
+        Read all templates of the business account, page by page.
+
+        Needs the permission ``whatsapp_business_management``.
+
+        Raises:
+            ProviderError: A page could not be read. A part of the catalogue is never given for the whole.
+        """
+        found: list[VendorTemplate] = []
+        params = {"fields": FIELDS, "limit": str(PAGE_SIZE)}
+        for _ in range(MAX_PAGES):
+            page = read_page(await self._asked("GET", f"{self.settings.account_url}/message_templates", params=params))
+            if page is None:
+                break
+            templates, after = page
+            found += templates
+            if after is None:
+                return found
+            if after == params.get("after"):
+                break
+            params = {**params, "after": after}
+        raise _errors.before_sending(_errors.unreadable())
+
+    async def mark_read(self, provider_message_id: str, *, typing: bool = False) -> None:
+        """
+        Show a person that their message was read, with all that came before it.
+
+        Args:
+            provider_message_id: The vendor's id of the inbound message, as its event told it.
+            typing: Whether to show also that an answer is being written.
+
+        Raises:
+            ProviderError: The vendor did not take it. It may be called again: it has no other effect.
+        """
+        if not _is_id(provider_message_id):
+            raise ProviderError(Category.VALIDATION, Disposition.FIX_FIRST, Transmitted.NO)
+        mark: dict[str, Any] = {
+            "messaging_product": "whatsapp",
+            "status": "read",
+            "message_id": provider_message_id,
+            **({"typing_indicator": {"type": "text"}} if typing else {}),
+        }
+        answer = await self._asked("POST", f"{self.settings.number_url}/messages", content=encoded(mark))
+        if answer.get("success") is not True:
+            raise _errors.before_sending(_errors.unreadable())
 
     def challenge(self, request: WebhookRequest) -> str | None:
         """
@@ -196,6 +246,15 @@ class WhatsAppCloud(Channel):
     def _require_in_time(self, message: OutboundMessage) -> None:
         if message.not_after is not None and self.services.clock.now() >= message.not_after:
             raise ProviderError(Category.VALIDATION, Disposition.NEVER, Transmitted.NO)
+
+    async def _asked(self, method: str, url: str, **parts: Any) -> dict[str, Any]:
+        """
+        What the vendor answers to a call by which no message goes out.
+        """
+        try:
+            return self._success(await self._exchange(method, url, **parts))
+        except ProviderError as error:
+            raise _errors.before_sending(error) from None
 
     async def _exchange(self, method: str, url: str, **parts: Any) -> httpx.Response:
         import httpx

@@ -91,6 +91,13 @@ class WhatsAppCloudSettings:
         return f"{self.base_url.rstrip('/')}/{self.api_version}/{self.phone_number_id}"
 
     @property
+    def account_url(self) -> str:
+        """
+        Address of the business account in the API, without a slash at the end.
+        """
+        return f"{self.base_url.rstrip('/')}/{self.api_version}/{self.waba_id}"
+
+    @property
     def host(self) -> str:
         """
         Host of *base_url*.

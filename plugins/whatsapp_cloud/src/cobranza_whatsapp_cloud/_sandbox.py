@@ -31,6 +31,8 @@ from cobranza_whatsapp_cloud._sandbox_requests import (
     Request,
     SandboxTemplate,
     choices,
+    is_mark,
+    read_mark,
     read_request,
     serialise,
 )
@@ -53,6 +55,7 @@ CHALLENGE = "1158201444"
 
 _WINDOW = timedelta(hours=24)
 _MEDIA_LIFE = timedelta(days=30)
+_PAGE_SIZE = 1000
 _WEBHOOK_TIMEOUT_S = 10.0
 
 
@@ -86,6 +89,8 @@ class WhatsAppSandbox(Sandbox):
         self._lock = threading.Lock()
         self._received: list[SandboxMessage] = []
         self._requests: list[Mapping[str, Any]] = []
+        self._marked: list[str] = []
+        self._inbound_ids: set[str] = set()
         self._media: dict[str, tuple[Attachment, datetime]] = {}
         self._inbound = 0
         self._written_at: dict[Address, datetime] = {}
@@ -108,7 +113,9 @@ class WhatsAppSandbox(Sandbox):
             raise ConfigurationError(
                 [f"the emulator needs {error.name}: install cobranza-whatsapp-cloud[sandbox]"]
             ) from error
-        self._server = SandboxServer(self.port, send=self._send, look=self._look, upload=self._upload)
+        self._server = SandboxServer(
+            self.port, send=self._send, look=self._look, upload=self._upload, catalogue=self._catalogue
+        )
         self.port = self._server.port
 
     def stop(self) -> None:
@@ -164,6 +171,14 @@ class WhatsAppSandbox(Sandbox):
         """
         with self._lock:
             return {media_id: file for media_id, (file, _) in self._media.items()}
+
+    @property
+    def marked_read(self) -> Sequence[str]:
+        """
+        Ids of inbound messages that were marked as read, in order.
+        """
+        with self._lock:
+            return tuple(self._marked)
 
     # What is asked for
 
@@ -264,6 +279,7 @@ class WhatsAppSandbox(Sandbox):
         with self._lock:
             self._inbound += 1
             wamid = _wamid(f"in.{self._inbound}", self.clock.now())
+            self._inbound_ids.add(wamid)
             self._written_at[person] = self.clock.now()
         return self._post(_inbound_value(person, wamid, self._now_s(), content))
 
@@ -315,6 +331,8 @@ class WhatsAppSandbox(Sandbox):
                 return Refusal(429, 130429, "Rate limit hit").answer()
             if fault == "server_error":
                 return Refusal(500, 131000, "Something went wrong").answer()
+            if is_mark(call.body):
+                return self._mark(call.body)
             taken = self._take(call.body)
         if isinstance(taken, Refusal):
             return taken.answer()
@@ -363,6 +381,30 @@ class WhatsAppSandbox(Sandbox):
                 held.require_fits(request.document["template"])
                 return
         raise RefusedError(404, 132001, "Template name does not exist in the translation")
+
+    def _mark(self, body: bytes) -> Answer:
+        try:
+            wamid = read_mark(body)
+        except RefusedError as error:
+            return error.refusal.answer()
+        if wamid not in self._inbound_ids:
+            return Refusal(400, 131009, "Parameter value is not valid: message_id").answer()
+        self._marked.append(wamid)
+        return _answer(200, {"success": True})
+
+    def _catalogue(self, call: Call) -> Answer:
+        refusal = _refused_caller(call, owner=WABA_ID)
+        if refusal is not None:
+            return refusal.answer()
+        held = [each for each in self._templates or () if isinstance(each, SandboxTemplate)]
+        limit, after = call.query.get("limit", "25"), call.query.get("after", "0")
+        if not limit.isdecimal() or not 0 < int(limit) <= _PAGE_SIZE or not after.isdecimal():
+            return Refusal(400, 100, "Invalid parameter").answer()
+        end = int(after) + int(limit)
+        paging: dict[str, object] = {"cursors": {"before": after, "after": str(end)}}
+        if end < len(held):
+            paging["next"] = f"https://graph.example.com/next?after={end}"
+        return _answer(200, {"data": [each.row() for each in held[int(after) : end]], "paging": paging})
 
     def _upload(self, call: Call) -> Answer:
         with self._lock:
@@ -416,10 +458,10 @@ def _success(message: SandboxMessage, fault: Fault | None) -> Answer:
     return answer
 
 
-def _refused_caller(call: Call) -> Refusal | None:
+def _refused_caller(call: Call, *, owner: str = PHONE_NUMBER_ID) -> Refusal | None:
     if not hmac.compare_digest(call.authorization.encode(), f"Bearer {ACCESS_TOKEN}".encode()):
         return Refusal(401, 190, "Invalid OAuth access token")
-    if call.number_id != PHONE_NUMBER_ID:
+    if call.number_id != owner:
         return Refusal(400, 100, "Unsupported request: the object does not exist or cannot be loaded")
     return None
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _TEXT_LENGTH = 4096
 _BODY_LENGTH = 1024
 _TITLE_LENGTH = 20
+_TYPING = {"type": "text"}
 _BUTTONS = 10
 _PHONE = re.compile(r"\+?[0-9]{5,15}")
 _SEPARATORS = re.compile(r"[\s()-]")
@@ -127,6 +128,20 @@ class SandboxTemplate:
     category: str = "UTILITY"
     status: str = "APPROVED"
     quality: str = "GREEN"
+
+    def row(self) -> dict[str, object]:
+        """
+        As the vendor lists it.
+        """
+        return {
+            "name": self.name,
+            "language": self.language,
+            "status": self.status,
+            "category": self.category,
+            "parameter_format": "NAMED" if self.named else "POSITIONAL",
+            "quality_score": {"score": self.quality},
+            "rejected_reason": "NONE",
+        }
 
     def require_fits(self, template: Mapping[str, Any]) -> None:
         """
@@ -240,6 +255,26 @@ def _limited(fields: Mapping[str, Any], name: str, longest: int) -> str:
 
 
 _FREE = {"text": _words, "image": _file, "document": _file, "interactive": _interactive}
+
+
+def is_mark(body: bytes) -> bool:
+    """
+    Whether *body* asks to mark a message as read, and not to send one.
+    """
+    try:
+        return "status" in read_json(body)
+    except RefusedError:
+        return False
+
+
+def read_mark(body: bytes) -> str:
+    """
+    Id of the message to be marked as read.
+    """
+    document = read_json(body)
+    if document["status"] != "read" or document.get("typing_indicator", _TYPING) != _TYPING:
+        raise RefusedError(400, 131009, "Parameter value is not valid")
+    return _required(document, "message_id")
 
 
 def read_json(body: bytes) -> dict[str, Any]:

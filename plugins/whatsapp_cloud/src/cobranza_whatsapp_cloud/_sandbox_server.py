@@ -30,11 +30,12 @@ class Call:
     A call of the API.
 
     Attributes:
-        number_id: The phone number's id in the path.
+        number_id: The id in the path: of the phone number or of the business account.
         authorization: The header of that name, or blank.
         body: Raw bytes; of a form, the file's.
         form: Fields of a form, without the file.
         content_type: The file's MIME type, or blank.
+        query: Fields of the query.
     """
 
     number_id: str
@@ -42,6 +43,7 @@ class Call:
     body: bytes
     form: Mapping[str, str] = field(factory=dict)
     content_type: str = ""
+    query: Mapping[str, str] = field(factory=dict)
 
 
 @frozen(kw_only=True)
@@ -67,6 +69,7 @@ class SandboxServer:
         send: Answers ``POST /<version>/<id>/messages``.
         look: Answers ``GET /<version>/<id>``.
         upload: Answers ``POST /<version>/<id>/media``.
+        catalogue: Answers ``GET /<version>/<id>/message_templates``.
     """
 
     def __init__(
@@ -76,11 +79,13 @@ class SandboxServer:
         send: Callable[[Call], Answer],
         look: Callable[[Call], Answer],
         upload: Callable[[Call], Answer],
+        catalogue: Callable[[Call], Answer],
     ) -> None:
         self._closing = threading.Event()
         routes = [
             Route("/{version}/{number_id}/messages", self._endpoint(send), methods=["POST"]),
             Route("/{version}/{number_id}/media", self._endpoint(upload), methods=["POST"]),
+            Route("/{version}/{number_id}/message_templates", self._endpoint(catalogue), methods=["GET"]),
             Route("/{version}/{number_id}", self._endpoint(look), methods=["GET"]),
         ]
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -136,6 +141,7 @@ class SandboxServer:
                     body=body,
                     form=form,
                     content_type=content_type,
+                    query=dict(request.query_params),
                 )
             )
             if answer.status is None:
