@@ -322,6 +322,7 @@ async def test_incomplete_requests_get_the_vendors_code(sandbox: WhatsAppSandbox
     ("fault", "axes_and_taken"),
     [
         ("rate_limit", ("rate_limit", "retry", "no", 0)),
+        ("pair_rate", ("rate_limit", "retry", "no", 0)),
         ("server_error", ("provider_down", "never", "maybe", 0)),
         ("bad_json", ("protocol", "never", "maybe", 1)),
     ],
@@ -342,6 +343,20 @@ async def test_a_fault_happens_once(
 
     error = caught.value
     assert (error.category, error.disposition, error.transmitted, len(sandbox.received) - 1) == axes_and_taken
+
+
+async def test_one_person_at_a_time_is_waited_for(
+    channel: WhatsAppCloud, sandbox: WhatsAppSandbox, outbound: Callable[..., OutboundMessage]
+) -> None:
+    """Six seconds between two messages to one person; the others are not held up."""
+    sandbox.fail_next("pair_rate")
+
+    with pytest.raises(ProviderError) as caught:
+        await channel.send(outbound())
+    await channel.send(outbound(attempt_id="01k2other", to=Address("e164", "+51900000002")))
+
+    assert (caught.value.vendor_code, caught.value.retry_after) == ("131056", 6)
+    assert len(sandbox.received) == 1
 
 
 async def test_a_time_out_after_sending_is_in_doubt(

@@ -28,6 +28,9 @@ Signed = Callable[..., WebhookRequest]
 Parsed = Callable[..., Any]
 
 
+RESTRICTED = {"restriction_type": "RESTRICTED_BIZ_INITIATED_MESSAGING", "expiration": "2026-09-01"}
+
+
 def request(
     method: str = "POST", url: str = ADDRESS, body: bytes = VECTOR, headers: dict[str, str] | None = None
 ) -> WebhookRequest:
@@ -190,6 +193,28 @@ def test_a_failure_is_classed(parsed: Parsed) -> None:
     assert (event.error.category, event.error.disposition, event.error.vendor_code) == ("rate_limit", "retry", "131049")
 
 
+def test_codes_of_a_failure_are_kept_and_its_words_are_not(parsed: Parsed) -> None:
+    """Which of several codes came matters to support; the details may quote a number."""
+    errors = [
+        {"code": 131026, "title": "Undeliverable", "error_data": {"details": "+51987654321"}},
+        {"code": 131053},
+        1,
+    ]
+
+    (event,) = parsed(status("failed", errors=errors))
+
+    assert event.raw == {"status": "failed", "errors": [{"code": 131026, "title": "Undeliverable"}, {"code": 131053}]}
+
+
+def test_the_conversation_is_kept(parsed: Parsed) -> None:
+    """Older accounts are billed by it."""
+    conversation = {"id": "6ceb", "expiration_timestamp": "1750350000", "origin": {"type": "utility"}}
+
+    (event,) = parsed(status("sent", conversation=conversation))
+
+    assert event.raw["conversation"] == {"id": "6ceb", "type": "utility"}
+
+
 def test_an_unknown_status_is_kept_raw(parsed: Parsed) -> None:
     """Doubt is not recorded as fact, and not lost."""
     (event,) = parsed(status("teleported"))
@@ -290,10 +315,34 @@ def test_other_content_is_reported_with_what_was_shown(
     json.dumps(dict(event.raw), allow_nan=False)
 
 
-@pytest.mark.parametrize("kind", ["reaction", "unsupported"])
-def test_what_says_nothing_is_ignored(parsed: Parsed, kind: str) -> None:
-    """A thumb on a message is no answer to it."""
-    assert parsed(inbound(kind, {"emoji": "👍"})) == []
+def test_a_reaction_is_no_answer_and_not_lost(parsed: Parsed) -> None:
+    """A thumb on a message is no answer to it; who judges a complaint may want to see it."""
+    (event,) = parsed(inbound("reaction", {"message_id": "wamid.OUT", "emoji": "👍"}))
+    (removed,) = parsed(inbound("reaction", {"message_id": "wamid.OUT"}))
+
+    assert (event.kind, event.text, event.reference) == (EventKind.UNKNOWN, None, "reaction")
+    assert (event.reply_to, event.key) == ("wamid.OUT", "wamid.IN:reaction")
+    assert event.address == Address("e164", "+51987654321")
+    assert event.raw == {"type": "reaction", "emoji": "👍"}
+    assert removed.raw == {"type": "reaction"}
+
+
+def test_what_the_vendor_does_not_hand_on_is_known_to_have_been_written(parsed: Parsed) -> None:
+    """Somebody may have disputed a debt in a form that nobody can read: they can be asked again."""
+    errors = [{"code": 131051, "title": "Message type unknown", "message": "m", "error_data": {"details": "+5198"}}, 7]
+
+    (event,) = parsed(inbound("unsupported", {"type": "poll"}, errors=errors))
+
+    assert (event.kind, event.reference, event.reply_to) == (EventKind.UNKNOWN, "unsupported", None)
+    assert event.raw == {"type": "unsupported", "errors": [{"code": 131051, "title": "Message type unknown"}]}
+
+
+def test_a_forwarded_message_says_so(parsed: Parsed) -> None:
+    """Words that somebody else wrote are weaker proof."""
+    (event,) = parsed(inbound("text", {"body": "Ya pagué"}, context={"forwarded": True}))
+
+    assert event.raw == {"type": "text", "forwarded": True}
+    assert event.reply_to is None
 
 
 def system(what: Any, **changes: Any) -> dict[str, Any]:
@@ -553,7 +602,55 @@ def test_a_template_of_another_business_account_is_not_taken_for_ours(parsed: Pa
     assert event.account == "77"
 
 
-@pytest.mark.parametrize("field", ["account_update", "phone_number_quality_update", "novelty"])
+@pytest.mark.parametrize(
+    ("field", "value", "kept"),
+    [
+        (
+            "account_update",
+            {"event": "ACCOUNT_RESTRICTION", "phone_number": "51900000000", "restriction_info": [RESTRICTED, 1]},
+            {"event": "ACCOUNT_RESTRICTION", "restriction_info": [RESTRICTED]},
+        ),
+        (
+            "account_update",
+            {"event": "DISABLED_UPDATE", "ban_info": {"waba_ban_state": "DISABLE", "x": 1}},
+            {"event": "DISABLED_UPDATE", "ban_info": [{"waba_ban_state": "DISABLE"}]},
+        ),
+        (
+            "account_alerts",
+            {"entity_type": "WABA", "alert_severity": "CRITICAL", "alert_description": "words"},
+            {"entity_type": "WABA", "alert_severity": "CRITICAL"},
+        ),
+        (
+            "phone_number_quality_update",
+            {"display_phone_number": "51900000000", "event": "DOWNGRADE", "current_limit": "TIER_250"},
+            {"event": "DOWNGRADE", "current_limit": "TIER_250"},
+        ),
+        (
+            "business_capability_update",
+            {"max_daily_conversations_per_business": "TIER_2K", "max_phone_numbers_per_business": 25},
+            {"max_daily_conversations_per_business": "TIER_2K", "max_phone_numbers_per_business": 25},
+        ),
+        (
+            "business_capability_update",
+            {"max_daily_conversations_per_business": 2000},
+            {"max_daily_conversations_per_business": 2000},
+        ),
+        ("account_review_update", {"decision": "REJECTED"}, {"decision": "REJECTED"}),
+    ],
+)
+def test_news_of_the_account_is_kept(parsed: Parsed, field: str, value: Any, kept: dict[str, Any]) -> None:
+    """A restriction explains why nobody answers; without it the campaign runs on into silence."""
+    (event,) = parsed(value, field=field, time=1750263773)
+    (again,) = parsed(value, field=field, time=1750263773)
+    (later,) = parsed(value, field=field, time=1750263774)
+
+    assert (event.kind, event.reference, event.account) == (EventKind.UNKNOWN, field, "106540352242922")
+    assert event.raw == kept
+    assert event.occurred_at == datetime(2025, 6, 18, 16, 22, 53, tzinfo=UTC)
+    assert (event.key == again.key, event.key == later.key) == (True, False)
+
+
+@pytest.mark.parametrize("field", ["flows", "novelty"])
 def test_other_fields_are_ignored(parsed: Parsed, field: str) -> None:
     """The vendor adds fields: a new one must not stop the known ones."""
     assert parsed({"anything": []}, field=field) == []
@@ -696,7 +793,7 @@ JSON = st.recursive(
 FIELDS = st.sampled_from(
     [
         *("messages", "user_preferences", "user_id_update"),
-        *("message_template_status_update", "template_category_update"),
+        *("message_template_status_update", "template_category_update", "account_update", "account_alerts"),
     ]
 )
 LISTS = st.sampled_from(["statuses", "messages", "user_preferences", "user_id_update", "contacts", "metadata", "event"])
@@ -726,7 +823,9 @@ def test_any_value_inside_the_envelope_is_read_or_rejected(parsed: Parsed, field
     changes=st.dictionaries(
         st.sampled_from(["from", "from_user_id", "context", "id", "timestamp", "errors", "pricing", "status"]), JSON
     ),
-    kind=st.sampled_from(["text", "button", "interactive", "image", "contacts", "system", "status"]),
+    kind=st.sampled_from(
+        ["text", "button", "interactive", "image", "contacts", "system", "status", "reaction", "unsupported"]
+    ),
 )
 def test_any_field_of_an_update_is_read_or_rejected(parsed: Parsed, content: Any, changes: Any, kind: str) -> None:
     """The same one level deeper: one wrong field in an update that is otherwise right."""

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from cobranza_whatsapp_cloud._sandbox_server import Answer, Call, SandboxServer
 
 #: What can go wrong once: see `WhatsAppSandbox.fail_next`.
-Fault = Literal["rate_limit", "server_error", "hang", "bad_json"]
+Fault = Literal["rate_limit", "pair_rate", "server_error", "hang", "bad_json"]
 
 PHONE_NUMBER_ID = "106540352242922"
 WABA_ID = "102290129340398"
@@ -56,6 +56,11 @@ CHALLENGE = "1158201444"
 _WINDOW = timedelta(hours=24)
 _MEDIA_LIFE = timedelta(days=30)
 _PAGE_SIZE = 1000
+_REFUSING: Mapping[Fault | None, Refusal] = {
+    "rate_limit": Refusal(429, 130429, "Rate limit hit"),
+    "pair_rate": Refusal(400, 131056, "(Business Account, Consumer Account) pair rate limit hit"),
+    "server_error": Refusal(500, 131000, "Something went wrong"),
+}
 _WEBHOOK_TIMEOUT_S = 10.0
 
 
@@ -187,8 +192,8 @@ class WhatsAppSandbox(Sandbox):
         Let one call go wrong; several wait in line.
 
         Args:
-            fault: ``rate_limit`` and ``server_error`` do not take the message; ``hang`` takes it and never answers;
-                ``bad_json`` takes it and answers what nobody can read.
+            fault: ``rate_limit``, ``pair_rate`` and ``server_error`` do not take the message; ``hang`` takes it and
+                never answers; ``bad_json`` takes it and answers what nobody can read.
         """
         if fault not in get_args(Fault):
             msg = f"fault must be one of {', '.join(get_args(Fault))}"
@@ -327,10 +332,8 @@ class WhatsAppSandbox(Sandbox):
             if refusal is not None:
                 return refusal.answer()
             fault = self._faults.popleft() if self._faults else None
-            if fault == "rate_limit":
-                return Refusal(429, 130429, "Rate limit hit").answer()
-            if fault == "server_error":
-                return Refusal(500, 131000, "Something went wrong").answer()
+            if fault in _REFUSING:
+                return _REFUSING[fault].answer()
             if is_mark(call.body):
                 return self._mark(call.body)
             taken = self._take(call.body)

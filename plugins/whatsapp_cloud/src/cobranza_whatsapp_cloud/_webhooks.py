@@ -63,6 +63,7 @@ _STATUSES = {
 _LISTS = ("statuses", "messages", "user_preferences", "user_id_update")
 _NO_NEWS = frozenset({"played"})
 _NOT_CONTENT = frozenset({"reaction", "unsupported"})
+_MAX_ERRORS = 5
 _MEDIA = frozenset({"image", "document", "audio", "video", "sticker"})
 _WORDS_OF_THE_PERSON = frozenset({"text", "button", "interactive"})
 #: Categories of a preference that leave reminders open; where the vendor names none, it is this one.
@@ -88,6 +89,24 @@ _TEMPLATE_KEPT = (
     "previous_quality_score",
     "new_quality_score",
 )
+#: What the vendor says of the number and of the business account.
+_ACCOUNT_FIELDS = (
+    *("account_update", "account_alerts", "account_review_update", "business_capability_update"),
+    *("phone_number_quality_update", "phone_number_name_update"),
+)
+_ACCOUNT_KEPT = (
+    *("event", "country", "decision", "current_limit", "old_limit", "rejection_reason"),
+    *("max_daily_conversation_per_phone", "max_daily_conversations_per_business", "max_phone_numbers_per_business"),
+    *("entity_type", "entity_id", "alert_severity", "alert_status", "alert_type"),
+)
+#: Tables and lists of tables in it.
+_ACCOUNT_PARTS = {
+    "alert_info": ("alert_severity", "alert_status", "alert_type"),
+    "ban_info": ("waba_ban_state", "waba_ban_date"),
+    "lock_info": ("expiration",),
+    "restriction_info": ("restriction_type", "expiration"),
+    "violation_info": ("violation_type",),
+}
 
 
 def challenge(request: WebhookRequest, token: Secret) -> str | None:
@@ -195,6 +214,20 @@ class _Change:
             reject("metadata.phone_number_id is missing")
         return number
 
+    @property
+    def occurred_at(self) -> datetime:
+        """
+        When the entry says, or else when it came.
+        """
+        return self.received_at.astimezone(UTC) if self.time is None else moment(epoch_seconds(self.time))
+
+    @property
+    def digest(self) -> str:
+        """
+        The same for each delivery of this change.
+        """
+        return digest([self.field, self.value, None if self.time is None else epoch_seconds(self.time)])
+
 
 def _changes(
     document: Mapping[str, Any], envelope: VerifiedEnvelope, *, phone_number_id: str, waba_id: str
@@ -234,7 +267,9 @@ def _conversation(change: _Change) -> Iterator[Event]:
         kind = required_word(message, "type")
         if kind == "system":
             yield _system(message, change)
-        elif kind not in _NOT_CONTENT:
+        elif kind in _NOT_CONTENT:
+            yield _sign(message, kind, change)
+        else:
             yield _inbound(message, kind, change)
 
 
@@ -242,7 +277,12 @@ def _status(status: Mapping[str, Any], word: str, account: str) -> Event:
     wamid, seconds = required_id(status, "id"), epoch_seconds(status.get("timestamp"))
     kind = _STATUSES.get(word, EventKind.UNKNOWN)
     raw: dict[str, object] = {"status": word, **keep(status, ("recipient_user_id",))}
-    pricing = keep(sub(status, "pricing"), ("billable", "pricing_model", "type", "category"))
+    conversation = sub(status, "conversation")
+    parts: dict[str, object] = {
+        "pricing": keep(sub(status, "pricing"), ("billable", "pricing_model", "type", "category")),
+        "conversation": keep(conversation, ("id",)) | keep(sub(conversation, "origin"), ("type",)),
+        "errors": _errors(status),
+    }
     return Event(
         kind=kind,
         key=f"{wamid}:{word}:{seconds}",
@@ -251,7 +291,36 @@ def _status(status: Mapping[str, Any], word: str, account: str) -> Event:
         provider_message_id=wamid,
         attempt_id=attempt_id(status.get("biz_opaque_callback_data")),
         error=from_status(status.get("errors")) if kind is EventKind.FAILED else None,
-        raw=raw | {"pricing": pricing} if pricing else raw,
+        raw=raw | {name: part for name, part in parts.items() if part},
+    )
+
+
+def _errors(fields: Mapping[str, Any]) -> list[dict[str, object]]:
+    """
+    Codes and titles; what the vendor says beside them may quote an address.
+    """
+    errors = fields.get("errors")
+    tables = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+    return [kept for error in tables[:_MAX_ERRORS] if (kept := keep(error, ("code", "title")))]
+
+
+def _sign(message: Mapping[str, Any], kind: str, change: _Change) -> Event:
+    """
+    What is no answer: a mark on a message of ours, or something that the vendor does not hand on.
+    """
+    wamid, part = required_id(message, "id"), sub(message, kind)
+    user_id = user_id_of(message, change.value)
+    errors = _errors(message)
+    return Event(
+        kind=EventKind.UNKNOWN,
+        key=f"{wamid}:{kind}",
+        occurred_at=moment(epoch_seconds(message.get("timestamp"))),
+        account=change.account,
+        provider_message_id=wamid,
+        address=person_address(message.get("from"), user_id),
+        reply_to=optional_id(part, "message_id") or optional_id(sub(message, "context"), "id"),
+        reference=kind,
+        raw={"type": kind, **keep(part, ("emoji",)), **({"errors": errors} if errors else {})},
     )
 
 
@@ -269,7 +338,12 @@ def _inbound(message: Mapping[str, Any], kind: str, change: _Change) -> Event:
         address=person_address(message.get("from"), user_id),
         text=text,
         reply_to=optional_id(sub(message, "context"), "id"),
-        raw={"type": kind, **kept, **({"user_id": user_id} if user_id else {})},
+        raw={
+            "type": kind,
+            **kept,
+            **keep(sub(message, "context"), ("forwarded", "frequently_forwarded")),
+            **({"user_id": user_id} if user_id else {}),
+        },
     )
 
 
@@ -364,7 +438,6 @@ def _template(change: _Change) -> Iterator[Event]:
     if update == "status" and "event" not in value:
         # The vendor's own page shows a change of quality under the field of the status.
         update = "quality"
-    seconds = None if change.time is None else epoch_seconds(change.time)
     language = keep(value, ("message_template_language",)).get("message_template_language")
     raw: dict[str, object] = {"update": update, **keep(value, _TEMPLATE_KEPT)}
     if isinstance(language, str):
@@ -372,11 +445,31 @@ def _template(change: _Change) -> Iterator[Event]:
     title = keep(sub(value, "other_info"), ("title",))
     yield Event(
         kind=EventKind.TEMPLATE_STATUS,
-        key=f"template:{digest([change.field, value, seconds])}",
-        occurred_at=change.received_at.astimezone(UTC) if seconds is None else moment(seconds),
+        key=f"template:{change.digest}",
+        occurred_at=change.occurred_at,
         account=_owner(change),
         reference=optional_id(value, "message_template_name"),
         raw=raw | title,
+    )
+
+
+def _account(change: _Change) -> Iterator[Event]:
+    """
+    A limit, a quality or a restriction: no message's, but a person should see it.
+    """
+    parts: dict[str, object] = {}
+    for name, names in _ACCOUNT_PARTS.items():
+        value = change.value.get(name)
+        tables = [table for table in (value if isinstance(value, list) else [value]) if isinstance(table, dict)]
+        if kept := [fields for table in tables[:_MAX_ERRORS] if (fields := keep(table, names))]:
+            parts[name] = kept
+    yield Event(
+        kind=EventKind.UNKNOWN,
+        key=f"account:{change.digest}",
+        occurred_at=change.occurred_at,
+        account=_owner(change),
+        reference=change.field,
+        raw=keep(change.value, _ACCOUNT_KEPT) | parts,
     )
 
 
@@ -385,6 +478,7 @@ _READERS = {
     "user_preferences": _preferences,
     "user_id_update": _user_ids,
     **dict.fromkeys(_TEMPLATE_FIELDS, _template),
+    **dict.fromkeys(_ACCOUNT_FIELDS, _account),
 }
 
 
