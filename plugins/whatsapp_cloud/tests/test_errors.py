@@ -61,6 +61,67 @@ def test_a_code_has_one_meaning(expected: tuple[str, str], code: int, status: in
     assert (error.vendor_code, error.vendor_message) == (str(code), "m | d")
 
 
+#: What the vendor documents, by what an operator would call it; codes in ranges are named one by one.
+DOCUMENTED: dict[str, tuple[int, ...]] = {
+    "auth": (0, 190, 3, 10, *range(200, 300), 131005),
+    "account": (
+        *(33, 368, 130497, 131031, 131042, 131037, 131045, 133010, 133000, 133005, 133006, 133007, 133008, 133009),
+        *(133015, 133016, 134011),
+    ),
+    "rate": (4, 80007, 130429, 131056, 131048, 131064, 131049),
+    "retry": (1, 2, 131000, 131016, 131057, 135000, 133004),
+    "unreachable": (131026, 130403, 130472),
+    "opted_out": (131050,),
+    "window": (131047,),
+    "template": (
+        *(132000, 132001, 132005, 132007, 132008, 132012, 132018, 132015, 132016, 132068, 132069, 131063, 131055),
+        *(134100, 134101, 134102, 2388012, 2388019, 2388039, 2388293, 2388299, 2494100),
+    ),
+    "request": (131030, 131021, 131062, 137000, 100, 131008, 131009, 131051, 131053, 131052),
+}
+#: What may be said of each of these.
+CATEGORIES = {
+    "auth": {"auth"},
+    "account": {"config", "funds"},
+    "rate": {"rate_limit"},
+    "retry": {"provider_down"},
+    "unreachable": {"recipient"},
+    "opted_out": {"opted_out"},
+    "window": {"session_closed"},
+    "template": {"template"},
+    "request": {"validation", "config"},
+}
+#: Of these, trying again may help; 2494100 and the second kind of 1 and 135000 are bounded by the core's own count.
+AGAIN = {*DOCUMENTED["rate"], *DOCUMENTED["retry"], 2494100}
+
+
+@pytest.mark.parametrize(("family", "code"), [(family, code) for family, codes in DOCUMENTED.items() for code in codes])
+def test_every_documented_code_is_classed(family: str, code: int) -> None:
+    """A code that is not in the table is taken for our own mistake, and a person who opted out for reachable."""
+    error = answered(400, {"error": {"code": code}})
+
+    assert _errors.classify(code) is not None
+    assert error.category in CATEGORIES[family]
+    assert (error.disposition == "retry") == (code in AGAIN)
+    assert error.transmitted == "no"
+
+
+def test_no_code_is_classed_that_nobody_documents() -> None:
+    """A row without a source would be a guess."""
+    documented = {code for codes in DOCUMENTED.values() for code in codes}
+
+    assert [row for row in _errors.CODES if not documented & set(range(row[0], row[1] + 1))] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "seconds"), [(4, 60), (80007, 60), (131056, 6), (131048, 3600), (131064, 3600), (131049, 86_400)]
+)
+def test_a_known_limit_is_waited_out(code: int, seconds: float) -> None:
+    """Knocking at a closed door lengthens the closing."""
+    assert answered(400, {"error": {"code": code}}).retry_after == seconds
+    assert _errors.from_status([{"code": code}]).retry_after == seconds
+
+
 def test_the_table_has_no_code_twice() -> None:
     """Of two rows for one code, the second would be dead."""
     rows = sorted((first, last) for first, last, _ in _errors.CODES)
