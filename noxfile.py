@@ -158,7 +158,7 @@ def run_tests(session: nox.Session) -> None:
     The profile draws the same examples each time and sets no deadline: a slow machine is no failure here.
     """
     install_wheels(session, "all")
-    install(session, "pytest-xdist")
+    install(session, "pytest-xdist", "jsonschema")
     session.run("python", "-c", IS_INSTALLED, *PACKAGES)
     options = ["-c", "pyproject.toml", "-n", "auto", "--maxprocesses=4", "--hypothesis-profile=ci"]
     session.run("pytest", *options, *session.posargs)
