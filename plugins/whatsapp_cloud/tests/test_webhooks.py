@@ -7,10 +7,11 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import HealthCheck, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
@@ -839,6 +840,67 @@ def test_any_field_of_an_update_is_read_or_rejected(parsed: Parsed, content: Any
     for event in events:
         json.dumps(dict(event.raw), allow_nan=False).encode()
         assert event.text is None or event.text.encode()
+
+
+def envelope_of(field: str, updates: list[Any], time: Any) -> dict[str, Any]:
+    value: Any = {"metadata": {"phone_number_id": "106540352242922"}}
+    for update in updates:
+        for name, part in update.items():
+            value.setdefault(name, []).extend(part)
+    entry = {"id": "102290129340398", "changes": [{"field": field, "value": value}]}
+    return {"object": "whatsapp_business_account", "entry": [entry | ({} if time is None else {"time": time})]}
+
+
+def turned(value: Any) -> Any:
+    """The same JSON with the keys of each object the other way round."""
+    if isinstance(value, dict):
+        return {name: turned(value[name]) for name in reversed(value)}
+    return [turned(item) for item in value] if isinstance(value, list) else value
+
+
+UPDATES = st.one_of(
+    st.builds(status, st.sampled_from(["sent", "delivered", "read", "failed", "played", "novelty"]), errors=JSON),
+    st.builds(
+        inbound,
+        st.sampled_from(["text", "button", "interactive", "image", "location", "reaction", "unsupported", "system"]),
+        st.fixed_dictionaries({"body": st.text(), "text": st.text()}, optional={"type": JSON, "emoji": JSON}),
+        context=JSON,
+        errors=JSON,
+    ),
+    st.builds(
+        lambda fields: {"user_preferences": [fields]}, st.fixed_dictionaries({"value": st.just("stop"), "x": JSON})
+    ),
+)
+
+
+@profile(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(
+    field=FIELDS,
+    updates=st.lists(UPDATES, max_size=3),
+    time=st.none() | st.integers(0, 2**33),
+    later=st.timedeltas(timedelta(0), timedelta(days=7)),
+)
+def test_a_redelivery_has_the_same_keys_whatever_it_holds(
+    channel: WhatsAppCloud, signed: Signed, field: str, updates: list[Any], time: Any, later: timedelta
+) -> None:
+    """The vendor repeats for seven days and promises no order of keys: one answer must stay one answer."""
+    document = envelope_of(field, updates, time)
+    first, second = signed(document), evolve(signed(turned(document)), received_at=NOW + later)
+
+    try:
+        events = list(channel.parse(channel.verify(first)))
+    except WebhookRejectedError:
+        with pytest.raises(WebhookRejectedError):
+            channel.parse(channel.verify(second))
+        return
+
+    again = list(channel.parse(channel.verify(second)))
+    assert [event.key for event in events] == [event.key for event in again]
+    assert [(event.kind, event.account, event.raw) for event in events] == [
+        (event.kind, event.account, event.raw) for event in again
+    ]
+    for event in events:
+        json.dumps(dict(event.raw), allow_nan=False)
 
 
 @given(st.text())
