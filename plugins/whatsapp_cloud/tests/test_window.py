@@ -116,7 +116,12 @@ async def test_a_file_stands_above_the_buttons(real: WhatsAppCloud, sandbox: Wha
     [("es-PE", "Ver opciones"), ("pt-BR", "Ver opções"), ("en", "See options"), ("qu", "Ver opciones")],
 )
 @pytest.mark.parametrize(
-    "actions", [tuple(Action(id=f"{n}", title=f"Día {n}") for n in range(10)), (Action(id="0", title="x" * 24),)]
+    "actions",
+    [
+        tuple(Action(id=f"{n}", title=f"Día {n}") for n in range(4)),
+        tuple(Action(id=f"{n}", title=f"Día {n}") for n in range(10)),
+        (Action(id="0", title="x" * 24),),
+    ],
 )
 async def test_more_or_longer_answers_are_a_list(
     real: WhatsAppCloud,
