@@ -53,6 +53,11 @@ has two addresses and two consents. Under a profiler nearly all of the time is t
 SQLAlchemy, and hardly any of it is SQLite. The same file again writes no records. Four times the rows were read and
 stored at about the same rate and in the same memory.
 """,
+    "reading": """
+One export of a million rows, read to its end in a fresh process. `erp_csv` gives checked records and tells each bad
+row; what it keeps per row are some tens of bytes by which it knows duplicates. pandas gives a table, whole in memory,
+in which a bad cell turns its column into texts. It is measured where the environment has it; nothing of ours needs it.
+""",
 }
 _TITLES = {
     "start": "Start",
@@ -60,6 +65,7 @@ _TITLES = {
     "render": "Render",
     "dispatch": "Dispatch, the whole path",
     "sync": "Sync",
+    "reading": "A million rows",
 }
 _UNITS = {"ms": "ms", "per_s": "per second", "per_cpu_s": "per CPU second"}
 _EXTRA = {
@@ -113,6 +119,7 @@ def _lines(*lines: str) -> str:
 def _sizes(section: Mapping[str, Any]) -> str:
     said = [f"{section['rows'][0]['rounds']} rounds"]
     said += [f"{section[name]:,} {name}" for name in ("contacts", "messages", "receivables") if name in section]
+    said += [f"without {name}: {reason}" for name, reason in section.get("skipped", {}).items()]
     if "in_flight" in section:
         said.append(f"{section['in_flight']} in flight")
     if "verdicts" in section:

@@ -18,7 +18,7 @@ from measure import HERE, machine
 from page import page
 from render import measure_render
 from start import measure_start
-from sync import measure_sync
+from sync import measure_reading, measure_sync
 
 _PAGE = HERE.parent / "docs" / "reference" / "figures.md"
 _JSON = HERE / "figures.json"
@@ -35,10 +35,13 @@ class _Size:
     render: tuple[int, int]
     dispatch: tuple[int, int]
     sync: tuple[int, int]
+    reading: tuple[int, int]
 
 
-_NORMAL = _Size(start=9, decide=(50_000, 5), render=(5_000, 9), dispatch=(600, 3), sync=(2_000, 3))
-_QUICK = _Size(start=2, decide=(2_000, 2), render=(500, 2), dispatch=(60, 1), sync=(400, 1))
+_NORMAL = _Size(
+    start=9, decide=(50_000, 5), render=(5_000, 9), dispatch=(600, 3), sync=(2_000, 3), reading=(1_000_000, 3)
+)
+_QUICK = _Size(start=2, decide=(2_000, 2), render=(500, 2), dispatch=(60, 1), sync=(400, 1), reading=(4_000, 1))
 
 
 def say(words: str) -> None:
@@ -58,7 +61,7 @@ def main() -> None:
     parser.add_argument(
         "--page", action="store_true", help=f"write {_PAGE.name} from {_JSON.name} again; measure nothing"
     )
-    parser.add_argument("sections", nargs="*", help="only these: start, decide, render, dispatch, sync")
+    parser.add_argument("sections", nargs="*", help="only these: start, decide, render, dispatch, sync, reading")
     asked = parser.parse_args()
     if asked.page:
         _PAGE.write_text(page(json.loads(_JSON.read_text("utf-8"))), "utf-8")
@@ -85,6 +88,7 @@ def measure(size: _Size, wanted: list[str]) -> dict[str, Any]:
         "render": lambda: measure_render(*size.render, say),
         "dispatch": lambda: measure_dispatch(*size.dispatch, say),
         "sync": lambda: measure_sync(*size.sync, say),
+        "reading": lambda: measure_reading(*size.reading, say),
     }
     if strangers := set(wanted) - set(sections):
         msg = f"no section {', '.join(sorted(strangers))}: there are {', '.join(sections)}"

@@ -1,5 +1,5 @@
 """
-Reading an ERP's export: into the store, as records only, and as bare cells.
+Reading an ERP's export: into the store, as records only, as bare cells, and with pandas.
 
 Run as a program it is one side of the comparison, in a fresh process: ``sync.py SIDE DIRECTORY``.
 """
@@ -13,6 +13,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from measure import Case, child, interleave, peak_mib, table
 from cobranza_sdk import Cobranza
 
 _STORED, _AGAIN, _READ, _CELLS = "sync into the store", "the same file again", "erp_csv without a store", "csv.reader"
+_FRAME = "pandas.read_csv"
 _PER_DEBTOR = 2
 _CONFIG = """[creditor]
 name = "Tienda Andina"
@@ -53,7 +57,8 @@ def prepare(directory: Path, count: int) -> None:
         f"{1 + number % 28:02d}/07/2026;PEN;1.{number % 1000:03d},50;{number % 1000},50"
         for number in range(count)
     )
-    (directory / "erp.csv").write_bytes("\r\n".join([_HEADER, *rows, ""]).encode("cp1252"))
+    with (directory / "erp.csv").open("w", encoding="cp1252", newline="") as lines:
+        lines.writelines(f"{row}\r\n" for row in chain([_HEADER], rows))
 
 
 def _cobranza(directory: Path, store: str) -> Cobranza:
@@ -106,8 +111,29 @@ def side_cells(directory: Path) -> dict[str, dict[str, float]]:
     return {"first": _measured(count, read)}
 
 
+def side_frame(directory: Path) -> dict[str, dict[str, float]]:
+    """
+    Read a table of texts, dates and numbers with pandas, as a program does that goes on with it.
+    """
+    import pandas as pd
+
+    count = _rows(directory)
+
+    def read() -> None:
+        table = pd.read_csv(
+            directory / "erp.csv", sep=";", encoding="cp1252", decimal=",", thousands=".", dtype={"phone": str}
+        )
+        for column in ("issue_date", "due_date"):
+            table[column] = pd.to_datetime(table[column], format="%d/%m/%Y")
+        _expect(count, len(table))
+
+    return {"first": _measured(count, read)}
+
+
 def _rows(directory: Path) -> int:
-    return (directory / "erp.csv").read_bytes().count(b"\r\n") - 1
+    # line by line: the whole file in memory would be the peak that is measured
+    with (directory / "erp.csv").open("rb") as lines:
+        return sum(1 for line in lines if line.strip()) - 1
 
 
 def _expect(expected: int, found: int) -> None:
@@ -123,7 +149,7 @@ def _measured(count: int, work: Callable[[], None]) -> dict[str, float]:
     return {"per_s": count / wall, "per_cpu_s": count / cpu, "peak_mib": peak_mib()}
 
 
-_SIDES = {"store": side_store, "read": side_read, "cells": side_cells}
+_SIDES = {"store": side_store, "read": side_read, "cells": side_cells, "frame": side_frame}
 
 
 def measure_sync(count: int, rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
@@ -148,6 +174,32 @@ def measure_sync(count: int, rounds: int, say: Callable[[str], None]) -> dict[st
     samples[_AGAIN] = again
     beside = {"csv.reader": _CELLS, "erp_csv alone": _READ}
     return {"rows": table(samples, "per_cpu_s", beside, ("per_s", "peak_mib")), "receivables": count}
+
+
+def measure_reading(count: int, rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """
+    One large export without a store: our records, bare cells, and pandas where the environment has it.
+
+    The answer has ``skipped`` with the reason for each side that was not run.
+    """
+    names, skipped = {_READ: "read", _CELLS: "cells"}, {}
+    if find_spec("pandas") is not None:
+        names[_FRAME] = "frame"
+    else:
+        skipped[_FRAME] = "pandas is not installed here; nothing of ours needs it"
+        say(f"  skipped {_FRAME}: {skipped[_FRAME]}")
+    with tempfile.TemporaryDirectory() as place:
+        prepare(Path(place), count)
+        cases: dict[str, Case] = {words: partial(_first, name, place) for words, name in names.items()}
+        samples = interleave(cases, rounds, say)
+    beside = {words: words for words in (_CELLS, _FRAME) if words in samples}
+    rows = table(samples, "per_cpu_s", beside, ("per_s", "peak_mib"))
+    return {"rows": rows, "receivables": count, "skipped": skipped}
+
+
+def _first(name: str, place: str) -> Mapping[str, float]:
+    answer: Mapping[str, float] = child("sync.py", name, place)["first"]
+    return answer
 
 
 def main(arguments: Sequence[str]) -> None:

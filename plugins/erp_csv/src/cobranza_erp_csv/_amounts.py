@@ -92,6 +92,7 @@ _SHAPE = re.compile(
 )
 _GROUPS = {mark: re.compile(rf"[0-9]{{1,3}}(?:{re.escape(mark)}[0-9]{{3}})+", re.ASCII) for mark in ".,' "}
 _BLANKS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\t": " ", "\u2019": "'", "\u2212": "-"})
+_STRAY = re.compile(r"(?<=[^0-9]) +| +(?=[^0-9A-Za-z])")
 _DAMAGED = re.compile(r"[-+]?[0-9]+(?:[.,][0-9]+)?E\+?[0-9]+", re.ASCII | re.IGNORECASE)
 _ALIKE = 3
 _MAX_INTEGER = 19
@@ -122,7 +123,8 @@ def evidence(cell: str) -> Mark | bool | None:
     Returns:
         The mark; True when the cell can be read in two ways, as 1.234 can; None when it says nothing.
     """
-    found = None if isinstance(cell, StoredNumber) else _SHAPE.fullmatch(_clean(cell))
+    text = cell.strip()
+    found = None if isinstance(cell, StoredNumber) or len(text) > _MAX_CELL else _SHAPE.fullmatch(_clean(text))
     if found is None:
         return None
     return _evidence(found["number"].replace(" ", "").replace("'", ""))
@@ -169,8 +171,8 @@ def settle(votes: Iterable[Mark | bool | None], others: Iterable[Mark] = (), hab
 
 
 def _clean(cell: str) -> str:
-    text = cell.translate(_BLANKS).strip()
-    return re.sub(r"(?<=[^0-9]) +| +(?=[^0-9A-Za-z])", "", text)
+    text = cell.strip() if cell.isascii() and "\t" not in cell else cell.translate(_BLANKS).strip()
+    return _STRAY.sub("", text) if " " in text else text
 
 
 def parse(cell: str, mark: Mark) -> tuple[Decimal, str | None] | None:
@@ -192,11 +194,11 @@ def parse(cell: str, mark: Mark) -> tuple[Decimal, str | None] | None:
     mark = Mark.POINT if isinstance(cell, StoredNumber) else mark
     if mark is not Mark.COMMA and _PLAIN.fullmatch(text):
         return Decimal(text), None
-    text = _clean(cell)
+    if len(text) > _MAX_CELL:
+        raise UnreadableAmountError(cell[:_MAX_CELL], "is too long for an amount")
+    text = _clean(text)
     if text in {"", "-", "--"}:
         return None
-    if len(text) > _MAX_CELL:
-        raise UnreadableAmountError(cell, "is too long for an amount")
     if _DAMAGED.fullmatch(text):
         raise UnreadableAmountError(cell, "was damaged by a spreadsheet: format the column as a number")
     found = _SHAPE.fullmatch(text)

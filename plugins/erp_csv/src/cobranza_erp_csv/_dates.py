@@ -69,6 +69,7 @@ _SERIALS = range(20_000, 73_051)
 _MONTHS_A_YEAR = 12
 _YEARS = range(1950, 2200)
 _SHORT_YEAR = 100
+_MAX_CELL = 60
 
 
 def order_of(text: str) -> Order:
@@ -126,6 +127,8 @@ def parse(cell: str, order: Order) -> date | None:
         UnreadableDateError: It is no date, could be two, or lies outside 1950 to 2199.
     """
     text = cell.strip()
+    if len(text) > _MAX_CELL:
+        raise UnreadableDateError(text[:_MAX_CELL], "is too long for a date")
     if text in _EMPTY or text.startswith("1900-01-00"):
         return None
     try:

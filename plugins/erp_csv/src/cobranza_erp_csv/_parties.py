@@ -47,6 +47,7 @@ _ALL = frozenset({"all", "todos", "todas"})
 _EVERY_CHANNEL = ("whatsapp", "sms", "email", "call", "letter", "visit", "in_app")
 _AR_NATIONAL = 10
 _MAX_WORDS = 12
+_MAX_LIST = 1000
 # toll-free, premium rate, shared cost, and the like: nobody owes from there
 _NOBODYS = frozenset({3, 4, 5, 8, 9, 10})
 
@@ -173,6 +174,9 @@ class Party:
         """
         The numbers of a cell in E.164, those of fixed lines behind the others.
         """
+        if len(cell) > _MAX_LIST:
+            self._note("phone", f"a text of {len(cell)} characters is no list of phone numbers")
+            return []
         parts = [part for part in (part.strip() for part in _SEPARATORS.split(_joined(cell))) if part]
         numbers: list[Phone] = []
         for index, part in enumerate(parts[:MAX_POINTS], start=1):
@@ -188,6 +192,9 @@ class Party:
         return [number.e164 for number in sorted(numbers, key=lambda number: number.fixed)]
 
     def _mails(self, cell: str) -> Iterator[str]:
+        if len(cell) > _MAX_LIST * 4:
+            self._note("email", f"a text of {len(cell)} characters is no list of mail addresses")
+            return
         parts = [part for part in _MAIL_SEPARATORS.split(cell) if part and part.casefold() not in {"y", "o", "e"}]
         for index, part in enumerate(parts[:MAX_POINTS], start=1):
             bare = part.removeprefix("mailto:").strip("<>")

@@ -237,11 +237,13 @@ class FileReader:
         Let the cells of amount and date columns say how they are written: first line by what was said, by column.
         """
         ask: list[tuple[str, int, Callable[[str], object]]] = []
-        ask += [(name, header.positions[name], _amounts.evidence) for name in AMOUNTS if name in header.positions]
-        ask += [(name, header.positions[name], _dates.evidence) for name in DATES if name in header.positions]
+        where = header.positions
+        if self.settings.decimal is None:
+            ask += [(name, where[name], _amounts.evidence) for name in AMOUNTS if name in where]
+        if self.settings.date_format is None:
+            ask += [(name, where[name], _dates.evidence) for name in DATES if name in where]
         votes: dict[str, dict[object, int]] = {name: {} for name in (*AMOUNTS, *DATES, "country")}
-        country = header.positions.get("country")
-        width = len(header.names)
+        country, width = where.get("country"), len(header.names)
         for row in self._rows(delimiter, header):
             cells = row.cells
             if len(cells) != width or _may_be_cut(row, header):
