@@ -4,6 +4,7 @@ Rows: every one is taken or told, with its line, its column and a reason that na
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 
 from cobranza_erp_csv._config import CsvSettings
 from cobranza_erp_csv._dialect import examine
+from cobranza_erp_csv._mapping import PRESETS
+from cobranza_erp_csv._mapping import load as load_preset
 from cobranza_erp_csv._parties import phones
 from cobranza_erp_csv._reader import MAX_PARTS, FileReader
 from cobranza_sdk import InvalidValueError, Money, ProviderError
@@ -25,6 +28,9 @@ resource = pytest.importorskip("resource", reason="the memory test needs the res
 Load = Callable[..., Any]
 HEAD = "customer_key,customer_name,phone,email,doc_type,doc_number,installment_no,due_date,amount_open\n"
 UNENDED = "the file ends without a line end: its last row may be cut"
+
+
+_CELLS = "1.234,56 (10.00) 05/11/2026 46331 20512333797 987654321 factura N/C DR IN USD S/ Total * Cliente: |".split()
 
 
 def row(number: int, **cells: str) -> str:
@@ -679,3 +685,43 @@ def test_any_cells_are_taken_or_told(load: Load, cells: list[list[str]]) -> None
     ids = [receivable.external_id for receivable in found.receivables]
     assert ids[0] == "invoice:F-1"
     assert "invoice:F-2" in (ids[-1], *(record.key for record in found.rejected))
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    preset=st.sampled_from(PRESETS),
+    delimiter=st.sampled_from([",", ";", "\t", "|"]),
+    rows=st.lists(st.lists(st.one_of(st.sampled_from(_CELLS), st.text(max_size=8)), max_size=40), max_size=4),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "cp1252", "cp850", "utf-16"]),
+)
+def test_any_cells_are_read_or_refused_by_every_preset(
+    load: Load, preset: str, delimiter: str, rows: list[list[str]], encoding: str
+) -> None:
+    """
+    A-13: what one system writes lands under the preset of another; only our own errors come of it.
+    """
+    head = [names[0] for names in load_preset(preset).aliases.values()]
+    lines = [head, *((row + [""] * len(head))[: len(head)] for row in rows)]
+    content = "".join(delimiter.join(line) + "\n" for line in lines).encode(encoding, "replace")
+
+    try:
+        found = load(content, preset=preset)
+    except (InvalidValueError, ProviderError):
+        return
+    assert all(record.line is not None and record.reason for record in found.rejected)
+
+
+@pytest.mark.parametrize("column", ["amount_open", "due_date", "phone", "email"])
+@pytest.mark.parametrize("cell", ["1" + " " * 60_000 + "x", "9," * 30_000, "a@" + "a." * 30_000, "(" * 60_000])
+def test_a_cell_without_end_is_told_by_its_length(load: Load, column: str, cell: str) -> None:
+    """
+    A-13: what looks for numbers in a text may take the square of its length; no cell is let so far.
+    """
+    cells = {column: f'"{cell}"' if "," in cell else cell}
+
+    found = load(HEAD + row(1, **cells) + row(2))
+
+    assert [record.line for record in found.rejected] == [2]
+    assert re.search(r"too long|a text of \d+ characters", found.rejected[0].reason)
+    assert len(found.rejected[0].reason) < 120
+    assert len(found.receivables) == (1 if column in {"amount_open", "due_date"} else 2)
