@@ -624,6 +624,7 @@ class Cobranza:
                 store=tenant.creditor(key),
                 strategy=self._strategy_of(key),
                 payment_url=creditor.payment_url,
+                payments=creditor.payments,
             )
             for key, creditor in self.settings.creditors.items()
         }

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import anyio
 import pytest
 
-from cobranza_sdk import Cobranza, Event, EventKind, Money, Payment, WebhookRequest
+from cobranza_sdk import Cobranza, ConfigurationError, Event, EventKind, Money, Payment, ProviderError, WebhookRequest
 from cobranza_sdk.loading import FixedClock, load_plugins
 from cobranza_sdk.testing import make_provider
 
@@ -735,3 +735,166 @@ def test_a_payment_that_the_host_put_under_its_key_is_not_posted_again(shop: Sho
 
     assert shop.hear(paid) == {"repeated": 1}
     assert shop.owed == 6000
+
+
+# -- a link for each message -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def linked(
+    vendor: Any,
+    tmp_path: Path,
+    clock: FixedClock,
+    settings: dict[str, Any],
+    make_house: Callable[..., Cobranza],
+    debtor: Callable[..., Any],
+    receivable: Callable[..., Any],
+) -> Shop:
+    """
+    A creditor whose messages get links of the vendor's; one is due.
+    """
+    settings["payments"] = {"mp": {**vendor.settings, "provider": "mercado_pago"}}
+    for name in ("access_token", "webhook_secret"):
+        settings["payments"]["mp"][name] = lambda value=vendor.settings[name]: value
+    settings["creditor"]["payments"] = "mp"
+    made = Shop(vendor, tmp_path / "test.db", clock, make_house)
+    made.house.portfolio.put(debtor(), receivable())
+    made.house.plan()
+    return made
+
+
+def test_each_message_carries_a_link_for_what_is_owed(linked: Shop, box: Any) -> None:
+    """
+    The debtor pays by it, and the debt is paid.
+    """
+    linked.house.dispatch()
+
+    (link,) = linked.vendor.preferences
+    (message,) = box["fake_sms"]
+    assert link["init_point"] in message.text
+    assert (link["external_reference"], link["items"][0]["unit_price"]) == (linked.reference, 100)
+    assert linked.hear(linked.vendor.pay(link["id"])) == {"applied": 1}
+    assert linked.owed == 0
+
+
+@pytest.mark.parametrize("fault", ["server_error", "rate_limit", "bad_json", "locked"])
+def test_a_vendor_that_makes_no_link_does_not_stop_the_message(linked: Shop, box: Any, fault: str) -> None:
+    """
+    The configured address stands in.
+    """
+    linked.vendor.fail_next(fault)
+
+    linked.house.dispatch()
+
+    (message,) = box["fake_sms"]
+    assert f"https://pagos.example.com/{linked.reference}" in message.text
+    assert linked.vendor.preferences == ()
+
+
+def test_without_an_address_to_stand_in_people_are_told_whom_to_ask(
+    linked: Shop, settings: dict[str, Any], box: Any
+) -> None:
+    """
+    No message with an empty place where the link should be.
+    """
+    del settings["creditor"]["payment_url"]
+    linked.rebuild(payments=settings["payments"])
+    linked.vendor.fail_next("server_error")
+
+    linked.house.dispatch()
+
+    (message,) = box["fake_sms"]
+    assert "ayuda@example.com" in message.text
+
+
+def test_a_link_whose_answer_was_lost_is_found_and_used(linked: Shop, box: Any) -> None:
+    """
+    One link, not two: the first could be paid as well.
+    """
+    provider = linked.house.place.accounts.payments["mp"].provider
+    found = provider.find_links
+
+    async def first_nothing(reference: str) -> Any:
+        answer = await found(reference)
+        linked.vendor.fail_next("taken_but_server_error")
+        provider.find_links = found
+        return answer
+
+    provider.find_links = first_nothing
+
+    async def dispatch() -> None:
+        await linked.house.adispatch()
+        await linked.house.aclose()
+
+    anyio.run(dispatch)
+
+    (link,) = linked.vendor.preferences
+    assert link["init_point"] in box["fake_sms"][0].text
+
+
+def test_an_attempt_that_was_put_off_uses_the_link_it_has(linked: Shop, box: Any, script: Any) -> None:
+    """
+    The next try of the same outreach makes no second link.
+    """
+    script["fake_sms"] = [ProviderError("recipient", "never", "no")]
+    linked.house.dispatch()
+    linked.house.dispatch()
+
+    (link,) = linked.vendor.preferences
+    assert box["fake_sms"] == []
+    assert link["init_point"] in box["fake_email"][0].text
+
+
+def test_a_link_for_an_amount_that_is_not_owed_any_more_is_withdrawn(linked: Shop, box: Any) -> None:
+    """
+    Who pays by the older message must not pay too much.
+    """
+    linked.link(linked.reference, "250.00")
+
+    linked.house.dispatch()
+
+    old, new = linked.vendor.preferences
+    assert new["init_point"] in box["fake_sms"][0].text
+    with pytest.raises(ValueError, match="the link has ended"):
+        linked.vendor.pay(old["id"])
+
+
+def test_what_is_not_permitted_gets_no_link(linked: Shop, later: Any, box: Any) -> None:
+    """
+    At night nothing is written, so nothing is asked of the vendor; a preview asks for nothing either.
+    """
+    assert linked.house.dispatch_preview()[0]["would"] == "send"
+    later(hours=12)
+
+    linked.house.dispatch()
+
+    assert linked.vendor.preferences == ()
+    assert box["fake_sms"] == []
+
+
+def test_no_link_is_asked_for_in_a_currency_that_the_account_does_not_take(
+    linked: Shop, debtor: Callable[..., Any], receivable: Callable[..., Any], box: Any, caplog: Any
+) -> None:
+    """
+    The vendor would refuse it; the configured address stands in, and nothing has failed.
+    """
+    linked.house.portfolio.put(debtor("D-2"), receivable("F-2", "D-2", currency="USD"))
+    linked.house.plan()
+
+    linked.house.dispatch()
+
+    assert [link["items"][0]["currency_id"] for link in linked.vendor.preferences] == ["PEN"]
+    assert sum("https://pagos.example.com/" in message.text for message in box["fake_sms"]) == 1
+    assert "link.not_made" not in caplog.text
+
+
+@pytest.mark.parametrize("name", ["mpp", "elsewhere"])
+def test_a_creditor_names_an_account_that_serves_it(settings: dict[str, Any], name: str) -> None:
+    """
+    A slip would send every debtor to the stand-in.
+    """
+    settings["creditor"]["payments"] = name
+    settings["payments"] = {"elsewhere": {"provider": "mercado_pago", "creditors": []}}
+
+    with pytest.raises(ConfigurationError, match=f"creditor.payments: found {name}"):
+        Cobranza(settings)

@@ -16,6 +16,7 @@ from attrs import evolve, field, frozen
 from cobranza_sdk.compliance import DISCLOSE_NOTHING, DISCLOSES_NOTHING, SAYS, Decider
 from cobranza_sdk.engine._crash import crashpoint
 from cobranza_sdk.engine._guard import send_guarded
+from cobranza_sdk.engine._links import LinkDesk
 from cobranza_sdk.engine._workplace import Desk, Workplace, locale_of
 from cobranza_sdk.loading import Configured
 from cobranza_sdk.model import AttemptState, CobranzaError, Decision, Verdict
@@ -48,8 +49,12 @@ _MAX_TRIES = 3
 _ACCOUNT_BROKEN = (Category.AUTH, Category.CONFIG, Category.FUNDS)
 #: Barriers that stand in the way of one channel only: the step's next one is tried.
 _NEXT_CHANNEL = ("no_account", "no_address")
+#: Variables that show where to pay.
+_SHOW_LINK = frozenset({"payment_url", "how_to_pay"})
 _OPT_OUT_WORDS = {"pt": "SAIR", "en": "STOP"}
 
+#: Gives the address of a payment link for an attempt, or None.
+Link = Callable[[Facts], str | None]
 #: Told how many attempts were handled so far.
 Progress = Callable[[int], None]
 
@@ -117,6 +122,7 @@ class Dispatcher:
     def __init__(self, place: Workplace, desk: Desk, before: DispatchReport | None = None) -> None:
         before = before or DispatchReport()
         self._place, self._desk = place, desk
+        self._links = LinkDesk(place, desk)
         self._paused: set[str] = set()
         self._handled, self._stopped = before.handled, before.stopped
         self._counts: Counter[str] = Counter(before.counts)
@@ -169,7 +175,7 @@ class Dispatcher:
         facts = self._desk.store.attempts.facts(ids)
         answers = []
         for attempt_id in ids:
-            item = self._prepare(facts[attempt_id], token=0)
+            item = self._prepare(facts[attempt_id], token=0, link=self._stand_in)
             answers.append(
                 {
                     "attempt_id": attempt_id,
@@ -188,7 +194,7 @@ class Dispatcher:
         unsent: list[Unsent] = []
         for attempt_id, token in leased.items():
             # Policies are plugin code with a deadline: not in the event loop.
-            item = await anyio.to_thread.run_sync(self._prepare, facts[attempt_id], token)
+            item = await anyio.to_thread.run_sync(self._prepare, facts[attempt_id], token, self._link)
             if isinstance(item, _Ready):
                 ready.append(item)
             else:
@@ -234,9 +240,21 @@ class Dispatcher:
 
     # -- judging and rendering -------------------------------------------------------------------------------------
 
-    def _prepare(self, facts: Facts, token: int) -> _Ready | Unsent:
+    def _link(self, facts: Facts) -> str | None:
         """
-        Judge one snapshot and write its text; or say why it is not sent now.
+        A link of the creditor's payment account. Called in a thread of the running loop.
+        """
+        return None if self._links.account is None else anyio.from_thread.run(self._links.url_for, facts)
+
+    def _stand_in(self, _facts: Facts) -> str | None:
+        """
+        What a preview shows instead: no link is made for what is not sent.
+        """
+        return None if self._links.account is None else "https://link.invalid/"
+
+    def _prepare(self, facts: Facts, token: int, link: Link) -> _Ready | Unsent:
+        """
+        Judge one snapshot and write its text; or say why it is not sent now. What is not permitted gets no link.
         """
         place, row = self._place, facts.attempt
         unsent = Unsent(
@@ -255,7 +273,7 @@ class Dispatcher:
         if decision.verdict is not Verdict.ALLOW:
             return self._turned_down(unsent, decision)
         try:
-            rendered, template = self._render(facts, step, flags)
+            rendered, template = self._render(facts, step, flags, link)
             message = self._message(facts, step, account, rendered, decision)
             require_supported(account.provider, message)
         except CobranzaError as error:
@@ -360,7 +378,7 @@ class Dispatcher:
             decision = decider.decide(self._place.contact_of(self._desk, facts, step, at, flags))
         return _Judged(decision=decision, flags=flags)
 
-    def _render(self, facts: Facts, step: Step, flags: frozenset[str]) -> tuple[Rendered, Template]:
+    def _render(self, facts: Facts, step: Step, flags: frozenset[str], link: Link) -> tuple[Rendered, Template]:
         place, row = self._place, facts.attempt
         locale = locale_of(facts.debtor)
         template = (
@@ -369,6 +387,8 @@ class Dispatcher:
             else place.catalogue.find(step.template, channel=row.channel, locale=locale, stage=place.stage_of(facts))
         )
         url = self._desk.payment_url
+        if template.variables & _SHOW_LINK:
+            url = link(facts) or url
         variables = Variables(
             creditor=self._desk.creditor.name,
             debtor_name=facts.name,

@@ -32,12 +32,14 @@ class Desk:
         store: Its handle to the store.
         strategy: Its strategy, or None when none is configured.
         payment_url: Where its debtors pay; ``{reference}`` stands for the message's reference.
+        payments: Configured name of the payment account that makes its links, or None.
     """
 
     creditor: Creditor
     store: CreditorStore
     strategy: Strategy | None
     payment_url: str | None = None
+    payments: str | None = None
 
 
 @frozen(kw_only=True)

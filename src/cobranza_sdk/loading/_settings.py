@@ -36,6 +36,7 @@ class CreditorSettings:
         tax_id: RUC, NIT, RFC …
         contact_line: Where a debtor gets answers.
         payment_url: Where a debtor pays; ``{reference}`` becomes the message's reference.
+        payments: Payment account that makes a link for each message instead; *payment_url* stands in where it cannot.
         collector: ``creditor``, ``agency`` or ``buyer``.
         sector: ``financial`` or ``any``.
         strategy: Name under ``[strategies]``; the only one when there is one.
@@ -47,6 +48,7 @@ class CreditorSettings:
     tax_id: str | None = None
     contact_line: str | None = None
     payment_url: str | None = None
+    payments: str | None = None
     collector: str = "creditor"
     sector: str = "any"
     strategy: str | None = None
@@ -333,6 +335,11 @@ def _inconsistent(settings: Settings) -> list[str]:
             problems.append(f"creditors.{key}.{name}: {reason}")
         if creditor.strategy is not None and creditor.strategy not in settings.strategies:
             problems.append(f"creditors.{key}.strategy: found {creditor.strategy}, expected a name of [strategies]")
+        account = settings.payments.get(creditor.payments or "")
+        if creditor.payments is not None and (account is None or not account.serves(key)):
+            problems.append(
+                f"creditors.{key}.payments: found {creditor.payments}, expected a name of [payments] that serves it"
+            )
     if settings.only_to is not None and not settings.live:
         problems.append("only_to: found with live = false, expected it beside live = true only")
     return problems

@@ -213,6 +213,14 @@ class Template:
         shown = {_PART_OF[name] for name in self.scripts["text"].names if name in _PART_OF}
         return frozenset(shown.union(self.says))
 
+    @property
+    def variables(self) -> frozenset[str]:
+        """
+        Names of all variables it uses, at the vendor too.
+        """
+        names = frozenset[str]().union(*(script.names for script in self.scripts.values()))
+        return names if self.vendor is None else names.union(self.vendor.parameters, self.vendor.buttons.values())
+
     def serves(self, stage: str) -> bool:
         """
         Whether it is meant for *stage*.
