@@ -47,6 +47,17 @@ def project(shell: Any, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
         yield example
 
 
+def test_the_program_about_a_printed_link_writes_a_picture(project: Callable[[str], Path]) -> None:
+    """
+    A picture that a browser opens.
+    """
+    path = project("qr_picture")
+
+    runpy.run_path(str(path), run_name="__main__")
+
+    assert (path.parent / "pagar.svg").read_text("utf-8").startswith("<?xml")
+
+
 def test_the_programs_about_embedding_print_what_the_page_shows(
     project: Callable[[str], Path], read: Callable[[str], Any], root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

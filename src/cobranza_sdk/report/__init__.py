@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from cobranza_sdk.report._data import to_dict
 from cobranza_sdk.report._page import to_html
+from cobranza_sdk.report._qr import qr_svg
 from cobranza_sdk.report._report import (
     BUCKETS,
     AgingLine,
@@ -27,6 +28,7 @@ __all__ = [
     "Report",
     "VerdictLine",
     "make_report",
+    "qr_svg",
     "to_dict",
     "to_html",
     "to_text",
