@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -55,6 +57,12 @@ class Shop:
         The same store under another configuration.
         """
         self.house = self._make_house(("payment", PROVIDER), **{"payments": {"mp": self.account()}, **changes})
+
+    def worker(self) -> Cobranza:
+        """
+        Another process on the same store.
+        """
+        return self._make_house(("payment", PROVIDER), payments={"mp": self.account()})
 
     def link(self, reference: str, amount: str = "100.00", currency: str = "PEN") -> str:
         """
@@ -188,6 +196,29 @@ def test_the_same_webhook_twice_is_one_question(shop: Shop) -> None:
     assert shop.house.process_inbox() == {"applied": 1}
     assert shop.house.process_inbox() == {}
     assert shop.owed == 6000
+
+
+def test_workers_that_ask_at_the_same_time_post_and_reverse_once(shop: Shop) -> None:
+    """
+    Notices of one payment are acted on by several processes at once; the debt moves once each way.
+    """
+    workers = [shop.worker() for _ in range(4)]
+    paid = shop.paid()
+    outcomes = []
+    for happens in (lambda: None, lambda: shop.vendor.charge_back(paid)):
+        happens()
+        for _ in range(8):
+            shop.announce(paid)
+        with ThreadPoolExecutor(4) as pool:
+            outcomes.append(sum((Counter(counts) for counts in pool.map(Cobranza.process_inbox, workers)), Counter()))
+
+    assert [counts["applied"] for counts in outcomes] == [1, 1]
+    assert [set(counts) for counts in outcomes] == [{"applied", "repeated"}] * 2
+    assert [row["amount_minor"] for row in shop.rows("SELECT amount_minor FROM payments ORDER BY id")] == [
+        10_000,
+        -10_000,
+    ]
+    assert (shop.owed, shop.holds(), shop.balanced()) == (10_000, ["payment_reversed"], True)
 
 
 def test_who_paid_is_not_written_to(shop: Shop, later: Any) -> None:
