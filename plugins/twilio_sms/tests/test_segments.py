@@ -4,6 +4,9 @@ What a text is billed as.
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -124,3 +127,14 @@ def test_a_count_holds_together(text: str) -> None:
         assert -(-counted.units // part) <= counted.parts <= -(-counted.units // (part - 1))
     if counted.encoding == "UCS-2":
         assert counted.units == len(text.encode("utf-16-be")) // 2
+
+
+def test_the_readmes_example_is_true() -> None:
+    """
+    What is printed there is what a reader will see.
+    """
+    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    example = re.search(r'count_segments\("([^"]+)"\)\n# (Segments\(.+\))\n', readme)
+
+    assert example
+    assert repr(count_segments(example[1])) == example[2]
