@@ -105,12 +105,14 @@ def test_law_1_a_claim_that_cannot_record_sends_nothing(
 def test_law_1_there_is_one_gate() -> None:
     """
     Automatic, repeated, fallback and overridden messages leave by one line of code, which holds a claim in its hand.
+    The kit for plugins, which calls emulators, is used by no room.
     """
     source = Path(inspect.getfile(cobranza_sdk)).parent
 
     callers = {
         (path.stem, function.name)
         for path in source.rglob("*.py")
+        if path.relative_to(source).parts[0] != "testing"
         for function in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
         for call in ast.walk(function)
