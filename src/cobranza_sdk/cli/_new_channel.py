@@ -63,7 +63,8 @@ def channel_files(name: str) -> dict[str, str]:
         "acme": parts[0],
     }
     beginning = files("cobranza_sdk.cli") / "scaffold" / "channel"
-    return {_renamed(path, words): _renamed(text, words) for path, text in _texts(beginning, "")}
+    # No wheel carries a folder that begins with a dot.
+    return {_renamed(path, words).replace("dot_", "."): _renamed(text, words) for path, text in _texts(beginning, "")}
 
 
 def _renamed(text: str, words: dict[str, str]) -> str:
