@@ -298,11 +298,16 @@ def _exclusivity(rule: Rule, pack: str, zones: Sequence[ZoneInfo]) -> Judge:
         return (day_bounds if calendar == "day" else week_bounds)(moment, tz)[1]
 
     def judge(contact: Contact, counted: Sequence[PastContact], now: int) -> tuple[int, Finding] | None:
-        others = [(moment_of(past, contact.epoch), past.channel) for past in counted if past.channel != contact.channel]
-        if not others:
+        mine, told = contact.channel, contact.epoch
+        latest, used = 0, ""
+        for past in counted:
+            if past.channel != mine:
+                moment = moment_of(past, told)
+                if not used or moment > latest or (moment == latest and past.channel > used):
+                    latest, used = moment, past.channel
+        if not used:
             return None
-        latest, used = max(others)
-        until, tz = max(((ends(latest, tz), tz) for tz in zones), key=_FIRST_ITEM)
+        until, tz = max([(ends(latest, tz), tz) for tz in zones], key=_FIRST_ITEM)
         return None if until <= now else _deferred(rule, pack, until, tz, {"channel_used": used})
 
     return judge

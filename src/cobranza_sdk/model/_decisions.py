@@ -97,9 +97,9 @@ class Decision:
     """
 
     verdict: Verdict
-    at: datetime = field(validator=aware)
-    not_before: datetime | None = field(default=None, validator=aware)
-    not_after: datetime | None = field(default=None, validator=aware)
+    at: datetime
+    not_before: datetime | None = None
+    not_after: datetime | None = None
     findings: tuple[Finding, ...] = ()
     obligations: tuple[str, ...] = ()
     basis: tuple[str, ...] = ()
