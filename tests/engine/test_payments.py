@@ -452,6 +452,22 @@ def test_too_much_changes_no_debt_and_can_be_seen(shop: Shop) -> None:
     assert shop.holds() == ["payment_refused"]
 
 
+def test_who_paid_too_much_is_left_alone_until_a_person_has_looked(shop: Shop, later: Any, box: Any) -> None:
+    """
+    The debt stands, since the payment fits nothing; with its next step due it is still not asked for.
+    """
+    paid = shop.paid("130.00")
+    assert shop.hear(paid) == {"refused": 1}
+    box.clear()
+
+    later(days=8)
+    shop.house.plan()
+    shop.house.dispatch()
+
+    assert shop.owed == 10_000
+    assert not any(box.values())
+
+
 def test_too_much_is_taken_once_the_rest_is_given_back(shop: Shop) -> None:
     """
     The creditor gives back what was over, in the vendor's panel, and the debt is paid.

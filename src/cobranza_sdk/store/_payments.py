@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, insert, or_, select
 from cobranza_sdk.model import EventKind, Money, Payment
 from cobranza_sdk.spec import Event
 from cobranza_sdk.store._database import writing
-from cobranza_sdk.store._inbox import CLAIM_PAUSE, Entry, Inbox
+from cobranza_sdk.store._inbox import Entry, Inbox
 from cobranza_sdk.store._ledger import Recorder
 from cobranza_sdk.store._portfolio import Portfolio
 from cobranza_sdk.store._reversals import reverse, reversed_minor
@@ -163,7 +163,7 @@ class VendorPayments:
         if odd is not None:
             case.note("payment.refused", reason=odd)
             if case.place is not None and case.served:
-                self._pause(case, case.place, "payment_refused", CLAIM_PAUSE)
+                self._pause(case, case.place, "payment_refused")
             return "refused"
         before = reversed_minor(case.connection, self._scope, case.key)
         if case.posted is not None and case.back == before:
@@ -224,11 +224,11 @@ class VendorPayments:
         assert posted is not None  # noqa: S101  # it was posted just now
         scope = self._creditor(place.creditor_id)
         if reverse(case.connection, scope, posted, minor, case.record, reason=str(case.told.kind)):
-            self._pause(case, place, "payment_reversed", None)
+            self._pause(case, place, "payment_reversed")
 
-    def _pause(self, case: _Case, place: _Place, reason: str, length: timedelta | None) -> None:
+    def _pause(self, case: _Case, place: _Place, reason: str) -> None:
         """
-        Let nothing automatic go out until a person has looked, or for some days; once.
+        Let nothing automatic go out until a person has looked; once.
         """
         now = self._scope.clock.now()
         standing = select(holds.c.id).where(
@@ -249,7 +249,7 @@ class VendorPayments:
                 debtor_id=place.debtor.id,
                 reason=reason,
                 placed_at=now,
-                until_at=None if length is None else now + length,
+                until_at=None,
                 placed_by="payments",
             )
         )
