@@ -11,8 +11,18 @@ from cobranza_sdk.compliance._dated import ALL_PACKS, DatedDecider
 from cobranza_sdk.compliance._decide import Decider, house_finding
 from cobranza_sdk.compliance._errors import CasesError, OverlayError, PackError
 from cobranza_sdk.compliance._overlay import Overlay, parse_overlay
-from cobranza_sdk.compliance._pack import ACCEPTED_RISK, CountryData, Pack, Rule, exceptions_of, parse_pack, zone
-from cobranza_sdk.compliance._rules import DISCLOSE_NOTHING, DISCLOSES_NOTHING, SAYS
+from cobranza_sdk.compliance._pack import (
+    ACCEPTED_RISK,
+    DISCLOSES_NOTHING,
+    SAYS,
+    CountryData,
+    Pack,
+    Rule,
+    exceptions_of,
+    parse_pack,
+    zone,
+)
+from cobranza_sdk.compliance._rules import DISCLOSE_NOTHING
 
 __all__ = [
     "ACCEPTED_RISK",

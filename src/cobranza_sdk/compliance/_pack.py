@@ -41,6 +41,10 @@ KINDS = (
 DAY_MINUTES = 24 * 60
 #: Beginning of the flags that tell which risks the operator accepts: ``accepted_risk.whatsapp.collections``.
 ACCEPTED_RISK = "accepted_risk."
+#: Beginning of the flags that tell what a text says, for example ``says_creditor``.
+SAYS = "says_"
+#: Flag of a contact whose text was rendered to disclose nothing.
+DISCLOSES_NOTHING = "discloses_nothing"
 #: Years that a calendar may be trusted for.
 FIRST_THROUGH, LAST_THROUGH = 1990, 2100
 
@@ -828,7 +832,7 @@ def exceptions_of(packs: Iterable[Pack]) -> dict[str, frozenset[str]]:
     for pack in packs:
         for rule in pack.rules:
             for flag in rule.unless_flags:
-                if not flag.startswith((ACCEPTED_RISK, "says_", "discloses_")):
+                if flag != DISCLOSES_NOTHING and not flag.startswith((ACCEPTED_RISK, SAYS)):
                     found.setdefault(flag, set()).add(rule.id)
     return {flag: frozenset(rules) for flag, rules in sorted(found.items())}
 

@@ -25,16 +25,12 @@ from cobranza_sdk.compliance._calendar import (
     year_start,
 )
 from cobranza_sdk.compliance._line import finding_of
-from cobranza_sdk.compliance._pack import ACCEPTED_RISK, EVERYTHING, Rule, Selection
+from cobranza_sdk.compliance._pack import ACCEPTED_RISK, DISCLOSES_NOTHING, EVERYTHING, SAYS, Rule, Selection
 from cobranza_sdk.model import REPLY, Contact, Finding, PastContact, Verdict
 
 #: Kinds of rules on contacts that somebody begins: an answer within a conversation is none.
 _ABOUT_CONTACTS = frozenset({"window", "cap", "gap", "channel_exclusivity", "quiet", "notice_before", "consent"})
 DISCLOSE_NOTHING = "disclose_nothing"
-#: Beginning of the flags that tell what a text says, for example ``says_creditor``.
-SAYS = "says_"
-#: Flag of a contact whose text was rendered to disclose nothing.
-DISCLOSES_NOTHING = "discloses_nothing"
 _DAY = 86_400
 #: Seconds in which the person's own message may be answered.
 CONVERSATION = _DAY

@@ -9,13 +9,11 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from cobranza_sdk.loading import ConfigurationError
+from cobranza_sdk.loading import SUPERVISOR, ConfigurationError
 from cobranza_sdk.model import InvalidValueError
 from cobranza_sdk.spec import Clock
 from cobranza_sdk.store import Overrides
 
-#: The role that answers for overrides.
-SUPERVISOR = "supervisor"
 #: Longest time that an override waits for its message.
 LASTS = timedelta(days=7)
 _LONGEST_REASON = 200

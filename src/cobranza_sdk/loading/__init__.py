@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cobranza_sdk.loading._http import http_client
     from cobranza_sdk.loading._plugins import Plugin, Plugins, Provided, load_plugins
     from cobranza_sdk.loading._services import FixedClock, Interlock, SystemClock, TimeIds
-    from cobranza_sdk.loading._settings import Settings, read_settings, settings_from
+    from cobranza_sdk.loading._settings import SUPERVISOR, Settings, read_settings, settings_from
     from cobranza_sdk.loading._structure import structure
 
 _HOME = {
@@ -24,12 +24,13 @@ _HOME = {
     "_plugins": ("Plugin", "Plugins", "Provided", "load_plugins"),
     "_http": ("http_client",),
     "_services": ("FixedClock", "Interlock", "SystemClock", "TimeIds"),
-    "_settings": ("Settings", "read_settings", "settings_from"),
+    "_settings": ("SUPERVISOR", "Settings", "read_settings", "settings_from"),
     "_structure": ("structure",),
 }
 
 __all__ = [
     "CERTIFICATE",
+    "SUPERVISOR",
     "Accounts",
     "Certificate",
     "ConfigurationError",

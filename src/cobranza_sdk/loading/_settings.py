@@ -18,8 +18,10 @@ from cobranza_sdk.model import Creditor
 
 _PROVIDER_TABLES = ("channels", "erps", "payments")
 _OPERATOR = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-#: What a person named in ``[operators]`` may do: a supervisor answers for overrides.
-ROLES = ("supervisor",)
+#: The role that answers for overrides.
+SUPERVISOR = "supervisor"
+#: What a person named in ``[operators]`` may be.
+ROLES = (SUPERVISOR,)
 #: Metadata of fields that are no keys of the file.
 _NO_KEY = {NO_KEY: True}
 
