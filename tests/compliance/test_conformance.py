@@ -5,7 +5,7 @@ The conformance tests of packs fail where a pack is wrong.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from attrs import evolve
 from cobranza_sdk.compliance import Decider, PackError, _calendar, check_pack, parse_pack
 from cobranza_sdk.model import Decision, Verdict
 from cobranza_sdk.spec import CompliancePack
-from cobranza_sdk.testing import CompliancePackConformance, _packs
+from cobranza_sdk.testing import CompliancePackConformance, Skip, _packs
 
 HEAD = "case_id,country,at,channel,recipient,consent,expect_verdict,expect_not_before,expect_rule"
 EARLY = "early,XX,2026-08-05T06:59-05:00,call,debtor,yes,defer,2026-08-05T07:00-05:00,xx.window"
@@ -284,3 +284,18 @@ def test_a_pack_that_yields_to_another_is_found(packs: Any, monkeypatch: pytest.
     altered(monkeypatch, lambda d: Decision(verdict=Verdict.ALLOW, at=d.at, basis=("xx 1: xx.window",)))
 
     assert "test_the_strictest_wins_in_any_order" in outcome(pack=source(packs), cases=GOLDEN)
+
+
+@pytest.mark.parametrize(("today", "runs"), [(date(2026, 12, 31), False), (date(2027, 1, 1), True)])
+def test_a_check_is_left_out_with_a_reason_until_a_day(today: date, runs: bool) -> None:
+    """
+    As for the other kits: the last day is included, and then it runs again.
+    """
+    skips = {"test_the_pack_can_be_read": Skip(reason="the gazette is late", until=date(2026, 12, 31))}
+    told = {"pack": CompliancePack("xx", "format = 2"), "cases": "", "skips": skips, "today": today}
+    kit = type("Kit", (CompliancePackConformance,), told)()
+
+    with pytest.raises(
+        AssertionError if runs else pytest.skip.Exception, match="format" if runs else "gazette is late"
+    ):
+        kit.test_the_pack_can_be_read()

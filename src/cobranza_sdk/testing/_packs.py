@@ -24,6 +24,7 @@ from cobranza_sdk.compliance import (
 )
 from cobranza_sdk.model import LANGUAGES, Verdict
 from cobranza_sdk.spec import CompliancePack
+from cobranza_sdk.testing._conformance import Conformance, standard
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,11 +63,11 @@ message = {words}
     return CompliancePack(name, text)
 
 
-class CompliancePackConformance:
+class CompliancePackConformance(Conformance):
     """
     Subclass it in a test file, say which pack, and pytest runs all that `cobranza packs check` runs and more.
 
-    The tests it brings cannot be overridden.
+    The tests it brings cannot be overridden; one that has to wait is left out as `Conformance` says.
 
     Attributes:
         pack_folder: Folder with ``pack.toml`` and ``golden.csv``.
@@ -80,16 +81,6 @@ class CompliancePackConformance:
     cases: ClassVar[str | None] = None
     beside: ClassVar[Sequence[CompliancePack]] = ()
 
-    def __init_subclass__(cls, **arguments: Any) -> None:
-        """
-        Refuse a subclass that replaces a standard test.
-        """
-        super().__init_subclass__(**arguments)
-        replaced = sorted(name for name in vars(cls) if name.startswith("test_") and name in _STANDARD)
-        if replaced:
-            msg = f"{cls.__name__} replaces {', '.join(replaced)}: standard tests cannot be overridden"
-            raise TypeError(msg)
-
     @classmethod
     def certifies(cls) -> tuple[str, str]:
         """
@@ -97,12 +88,14 @@ class CompliancePackConformance:
         """
         return "compliance", _source(cls).name
 
+    @standard
     def test_the_pack_can_be_read(self) -> None:
         """
         Every key is as the format says.
         """
         _none(_problems(type(self), "schema"))
 
+    @standard
     def test_the_golden_cases_hold(self) -> None:
         """
         There are cases, and each has the verdict, the next minute and the rules that it expects.
@@ -110,12 +103,14 @@ class CompliancePackConformance:
         _none(_problems(type(self), "cases"))
         _none([] if _report(type(self)).cases else [f"there are no golden cases, expected {_CASES}"])
 
+    @standard
     def test_windows_are_right_at_their_edges(self) -> None:
         """
         What is decided is what a slow reading says, at every edge; ``not_before`` is the first permitted minute.
         """
         _none(_problems(type(self), "edges"))
 
+    @standard
     def test_waiting_until_not_before_is_enough_and_needed(self) -> None:
         """
         The minute that a deferral tells is permitted and the one before it is not, in every case and at every edge; it
@@ -128,18 +123,21 @@ class CompliancePackConformance:
             for problem in _misshapen(each, _deciders(type(self))[each.reading])
         )
 
+    @standard
     def test_windows_leave_a_minute(self) -> None:
         """
         No kind of contact is closed for ever by windows that never meet.
         """
         _none(_problems(type(self), "windows"))
 
+    @standard
     def test_every_rule_refuses_in_some_case(self) -> None:
         """
         A rule that no case shows could vanish unseen.
         """
         _none(_problems(type(self), "coverage"))
 
+    @standard
     def test_the_strictest_wins_in_any_order(self) -> None:
         """
         Beside a pack that forbids all and one that forbids nothing, in every order of the three.
@@ -155,6 +153,7 @@ class CompliancePackConformance:
             if not _is_strictest(answers := {str(d.decide(each.case.contact).to_dict()) for d in orders})
         )
 
+    @standard
     def test_the_same_input_gives_the_same_bytes(self) -> None:
         """
         Also by deciders that have judged nothing before, in the other direction.
@@ -166,6 +165,7 @@ class CompliancePackConformance:
             if str(fresh[each.reading].decide(each.case.contact).to_dict()) != str(each.decision.to_dict())
         )
 
+    @standard
     def test_words_are_there_in_three_languages(self) -> None:
         """
         Of the pack's title and of every rule, and an explanation shows them with article, pack and rule.
@@ -187,6 +187,7 @@ class CompliancePackConformance:
             not in each.decision.explain(language).splitlines()
         )
 
+    @standard
     def test_every_refusal_cites(self) -> None:
         """
         Rule, article, pack and version; of a rule of the pack also source, confidence and first day. What refuses is as
@@ -209,6 +210,7 @@ class CompliancePackConformance:
             is not each.decision.verdict
         )
 
+    @standard
     def test_a_draft_says_so(self) -> None:
         """
         No decision that rests on a pack without a lawyer's name passes for more, in any language.
@@ -221,11 +223,6 @@ class CompliancePackConformance:
             if (label in drafts) is not (label in each.decision.drafts)
             or not all((label in drafts) is _warns(each, label, language) for language in LANGUAGES)
         )
-
-
-_STANDARD = frozenset(name for name in vars(CompliancePackConformance) if name.startswith("test_"))
-for _name in _STANDARD:
-    vars(CompliancePackConformance)[_name].is_standard_check = True
 
 
 def _none(problems: Iterable[str]) -> None:
