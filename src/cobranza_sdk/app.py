@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         Backtest,
         Desk,
         DispatchReport,
+        Guards,
         InboxDesk,
         OverrideDesk,
         Retried,
@@ -199,8 +200,9 @@ class Cobranza:
 
     def _apart(self, creditor_id: str | None) -> Cobranza:
         """
-        The same with providers and connections of its own, for another event loop.
+        The same with providers and connections of its own, for another event loop; the guards are shared.
         """
+        self.guards  # noqa: B018  # made before they are copied
         scoped = object.__new__(Cobranza)
         bound_to_a_loop = ("accounts", "place", "webhooks", "_client")
         scoped.__dict__.update({name: part for name, part in self.__dict__.items() if name not in bound_to_a_loop})
@@ -469,6 +471,15 @@ class Cobranza:
 
         return configure(self.settings, self.plugins, services_for)
 
+    @cached_property
+    def guards(self) -> Guards:
+        """
+        What stands before every call to a provider. Kept while providers are closed and built anew.
+        """
+        from cobranza_sdk.engine import Guards
+
+        return Guards(clock=self.clock, logger=self._logger("engine"), deadline_s=self.settings.runner.deadline_s)
+
     @property
     def failures(self) -> tuple[Any, ...]:
         """
@@ -592,6 +603,7 @@ class Cobranza:
             accounts=self.accounts,
             decider=decider,
             rules=rules,
+            guards=self.guards,
             catalogue=self._catalogue,
             clock=self.clock,
             logger=self._logger("engine"),
@@ -677,7 +689,7 @@ class Cobranza:
                 if not account.settings.serves(desk.creditor.id):
                     continue
                 try:
-                    reports.append(await sync(desk, account, progress))
+                    reports.append(await sync(desk, account, self.guards.of(account), progress))
                 except SyncError as error:  # law 8: the others are read all the same
                     failed.append(error)
         if failed:
@@ -785,15 +797,14 @@ class Cobranza:
         """
         See `check`.
         """
-        from cobranza_sdk.engine import call_guarded
-
         answers: dict[str, Any] = {}
         accounts = self.accounts
         tables = (("channels", accounts.channels), ("erps", accounts.erps), ("payments", accounts.payments))
         for table, group in tables:
             for name, account in group.items():
                 try:
-                    health = await call_guarded(account.provider.check, self.settings.runner.deadline_s)
+                    draw = self.guards.of(account).draw
+                    health = await draw("check", account.provider.check, self.settings.runner.deadline_s)
                     answers[f"{table}.{name}"] = {"ok": health.ok, "detail": health.detail}
                 except Exception as error:  # noqa: BLE001  # law 8: one account's failure is its own finding
                     detail = str(error) if isinstance(error, CobranzaError) else type(error).__name__

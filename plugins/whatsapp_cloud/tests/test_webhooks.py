@@ -191,7 +191,7 @@ def test_a_failure_is_classed(parsed: Parsed) -> None:
     """The next step depends on why it failed."""
     (event,) = parsed(status("failed", errors=[{"code": 131049, "title": "Healthy ecosystem"}]))
 
-    assert (event.error.category, event.error.disposition, event.error.vendor_code) == ("rate_limit", "retry", "131049")
+    assert (event.error.category, event.error.disposition, event.error.vendor_code) == ("recipient", "retry", "131049")
 
 
 def test_codes_of_a_failure_are_kept_and_its_words_are_not(parsed: Parsed) -> None:

@@ -10,6 +10,7 @@ from cobranza_sdk._lazy import loads_lazily
 
 if TYPE_CHECKING:
     from cobranza_sdk.engine._backtest import Backtest, Bench, Retried, retry_cases, summed_up
+    from cobranza_sdk.engine._calls import AccountGuard, Guards, Repeat
     from cobranza_sdk.engine._crash import POINTS, VARIABLE
     from cobranza_sdk.engine._dispatch import LEASE, LOST_AFTER, Dispatcher, DispatchReport
     from cobranza_sdk.engine._guard import GuardedPolicies, PluginLateError, call_guarded
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "_backtest": ("Backtest", "Bench", "Retried", "retry_cases", "summed_up"),
+    "_calls": ("AccountGuard", "Guards", "Repeat"),
     "_crash": ("POINTS", "VARIABLE"),
     "_dispatch": ("LEASE", "LOST_AFTER", "DispatchReport", "Dispatcher"),
     "_guard": ("GuardedPolicies", "PluginLateError", "call_guarded"),
@@ -48,6 +50,7 @@ __all__ = [
     "LOST_AFTER",
     "POINTS",
     "VARIABLE",
+    "AccountGuard",
     "Backtest",
     "Bench",
     "Desk",
@@ -55,11 +58,13 @@ __all__ = [
     "Dispatcher",
     "Grounds",
     "GuardedPolicies",
+    "Guards",
     "InboxDesk",
     "OverrideDesk",
     "PaymentDesk",
     "PlanError",
     "PluginLateError",
+    "Repeat",
     "Retried",
     "StrategyFinding",
     "SyncError",

@@ -10,7 +10,8 @@ from functools import partial
 import anyio
 from attrs import field, frozen
 
-from cobranza_sdk.engine._guard import PluginExitError, call_guarded
+from cobranza_sdk.engine._calls import AccountGuard
+from cobranza_sdk.engine._guard import PluginExitError
 from cobranza_sdk.engine._workplace import Desk
 from cobranza_sdk.loading import Configured
 from cobranza_sdk.model import CobranzaError
@@ -52,16 +53,16 @@ class SyncReport:
     rejected: int = 0
 
 
-async def _batches(account: Configured, cursor: str | None) -> AsyncIterator[ErpBatch]:
+async def _batches(account: Configured, guard: AccountGuard, cursor: str | None) -> AsyncIterator[ErpBatch]:
     reading = aiter(account.provider.read(cursor))
-    while (batch := await call_guarded(partial(anext, reading, None), BATCH_DEADLINE_S)) is not None:
+    while (batch := await guard.draw("read", partial(anext, reading, None), BATCH_DEADLINE_S)) is not None:
         if not isinstance(batch, ErpBatch):
             msg = "read gave what is no ErpBatch"
             raise CobranzaError(msg)
         yield batch
 
 
-async def sync(desk: Desk, account: Configured, progress: Progress | None = None) -> SyncReport:
+async def sync(desk: Desk, account: Configured, guard: AccountGuard, progress: Progress | None = None) -> SyncReport:
     """
     Read an ERP from where it was left, batch by batch; each batch is stored with its cursor in one transaction.
 
@@ -74,7 +75,7 @@ async def sync(desk: Desk, account: Configured, progress: Progress | None = None
     totals = {"created": dict(report.created), "changed": dict(report.changed), "unchanged": dict(report.unchanged)}
     rejected = seen = 0
     try:
-        async for batch in _batches(account, cursor):
+        async for batch in _batches(account, guard, cursor):
             result = await anyio.to_thread.run_sync(
                 partial(
                     portfolio.put_batch,
