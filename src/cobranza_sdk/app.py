@@ -787,6 +787,13 @@ class Cobranza:
 
         return [line for desk in self._my_desks() for line in Dispatcher(self.place, desk).preview()]
 
+    def _recheck(self, attempt_id: str) -> Decision:
+        from cobranza_sdk.engine import Dispatcher
+
+        keys = self._creditor_ids()
+        key = next((key for key in keys if self.tenant.creditor(key).attempts.facts_of_made(attempt_id)), keys[0])
+        return Dispatcher(self.place, self.place.desks[key]).recheck(attempt_id)
+
     def check(self) -> dict[str, Any]:
         """
         Try every account's credentials, without side effects: by configured name, whether it works and what was found.
@@ -1043,6 +1050,19 @@ class _AttemptsHandle:
             for key in self._cobranza._creditor_ids()  # noqa: SLF001  # one module
             for line in tenant.creditor(key).attempts.listing(states=states, debtor=debtor)
         ]
+
+    def recheck(self, attempt_id: str) -> Decision:
+        """
+        Judge again, by the facts of now, what somebody was handed to carry out later: a call, a visit, a letter. Only an
+        ``allow`` may be carried out, until its ``not_after``. Nothing is charged or recorded.
+
+        Args:
+            attempt_id: An attempt that is ``accepted`` or ``sent``.
+
+        Raises:
+            InvalidValueError: There is no such attempt, or it is in another state.
+        """
+        return self._cobranza._recheck(attempt_id)  # noqa: SLF001  # one module
 
     def resolve(self, attempt_id: str, outcome: str, *, by: str, reason: str) -> None:
         """

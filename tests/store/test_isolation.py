@@ -131,6 +131,7 @@ CREDITOR: dict[str, Try] = {
     "attempts.recover": lambda two: two.creditor.attempts.recover(timedelta(days=-1)),
     "attempts.lease": lambda two: two.creditor.attempts.lease(100, LEASE),
     "attempts.due": lambda two: two.creditor.attempts.due(100),
+    "attempts.facts_of_made": lambda two: two.creditor.attempts.facts_of_made(two.attempt),
     "attempts.facts": lambda two: two.creditor.attempts.facts([two.attempt, two.waiting]),
     "attempts.claim": lambda two: two.world.claim(two.prepared(), creditor=two.creditor),
     "attempts.decline": lambda two: two.creditor.attempts.decline([two.unsent()]),

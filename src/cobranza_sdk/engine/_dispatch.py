@@ -13,12 +13,12 @@ from typing import Any
 import anyio
 from attrs import evolve, field, frozen
 
-from cobranza_sdk.compliance import DISCLOSE_NOTHING, DISCLOSES_NOTHING, SAYS, Decider
+from cobranza_sdk.compliance import DISCLOSE_NOTHING, DISCLOSES_NOTHING, SAYS, Decider, house_finding
 from cobranza_sdk.engine._crash import crashpoint
 from cobranza_sdk.engine._links import LinkDesk
 from cobranza_sdk.engine._workplace import Desk, Workplace, locale_of
 from cobranza_sdk.loading import Configured
-from cobranza_sdk.model import AttemptState, CobranzaError, Decision, Verdict
+from cobranza_sdk.model import AttemptState, CobranzaError, Decision, InvalidValueError, Verdict
 from cobranza_sdk.spec import (
     Accepted,
     Category,
@@ -52,6 +52,8 @@ _ACCOUNT_BROKEN = (Category.AUTH, Category.CONFIG, Category.FUNDS)
 _NEXT_CHANNEL = ("no_account", "no_address")
 #: Variables that show where to pay.
 _SHOW_LINK = frozenset({"payment_url", "how_to_pay"})
+#: States in which somebody may still carry it out.
+_IN_HANDS = (AttemptState.ACCEPTED, AttemptState.SENT)
 _OPT_OUT_WORDS = {"pt": "SAIR", "en": "STOP"}
 
 #: Gives the address of a payment link for an attempt, or None.
@@ -187,6 +189,29 @@ class Dispatcher:
                 }
             )
         return answers
+
+    def recheck(self, attempt_id: str) -> Decision:
+        """
+        Judge again, by the facts of now, what somebody was handed to carry out later: a call, a visit. Nothing is
+        charged or recorded.
+
+        Raises:
+            InvalidValueError: There is no such attempt, or it is not in somebody's hands.
+        """
+        facts = self._desk.store.attempts.facts_of_made(attempt_id)
+        if facts is None or facts.attempt.state not in _IN_HANDS:
+            found = "no such attempt" if facts is None else f"an attempt that is {facts.attempt.state}"
+            msg = f"attempt {attempt_id}: found {found}, expected one that is {' or '.join(_IN_HANDS)}"
+            raise InvalidValueError(msg)
+        now, step = self._place.clock.now(), self._step(facts)
+        barrier = self._barrier(facts, now)
+        if barrier is not None or step is None:
+            reason = barrier[1] if barrier is not None else "step_withdrawn"
+            gone = house_finding("sdk.not_any_more", reason=reason)
+            return Decision(verdict=Verdict.DENY, at=now, findings=(gone,))
+        flags = frozenset() if facts.attempt.discloses else frozenset({DISCLOSES_NOTHING})
+        contact = self._place.contact_of(self._desk, facts, step, now, flags | _grounds(facts.overrides))
+        return _ending(self._place.decider.decide(contact), facts.overrides)
 
     async def _batch(self, leased: Mapping[str, int]) -> None:
         attempts = self._desk.store.attempts

@@ -442,6 +442,15 @@ class Attempts:
         with reading(self._scope.engine) as connection:
             return read_facts(connection, self._scope, attempt_ids, self._scope.clock.now())
 
+    def facts_of_made(self, attempt_id: str) -> Facts | None:
+        """
+        Facts of an attempt that was made, as they would be had it not been made yet; None where there is none.
+        """
+        with reading(self._scope.engine) as connection:
+            return read_facts(connection, self._scope, [attempt_id], self._scope.clock.now(), made=attempt_id).get(
+                attempt_id
+            )
+
     # -- claiming --------------------------------------------------------------------------------------------------
 
     def claim(self, prepared: Sequence[Prepared], judge: Judge, sending_for: timedelta) -> list[Claimed]:
