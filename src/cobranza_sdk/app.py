@@ -1053,8 +1053,9 @@ class _AttemptsHandle:
 
     def recheck(self, attempt_id: str) -> Decision:
         """
-        Judge again, by the facts of now, what somebody was handed to carry out later: a call, a visit, a letter. Only an
-        ``allow`` may be carried out, until its ``not_after``. Nothing is charged or recorded.
+        Judge again, by the facts of now, what somebody was handed to carry out later: a call, a visit, a letter.
+
+        Only an ``allow`` may be carried out, until its ``not_after``. Nothing is charged or recorded.
 
         Args:
             attempt_id: An attempt that is ``accepted`` or ``sent``.
