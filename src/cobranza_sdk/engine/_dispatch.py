@@ -536,9 +536,8 @@ class Dispatcher:
         settlements = [
             await self._settlement(claim, known[claim.attempt_id], answers[claim.attempt_id]) for claim in claimed
         ]
-        if settlements:
-            await anyio.to_thread.run_sync(attempts.settle, settlements)
-        for settlement in settlements:
+        written = await anyio.to_thread.run_sync(attempts.settle, settlements) if settlements else []
+        for settlement in written:
             self._counts[str(settlement.state)] += 1
             if settlement.error is not None:
                 self._reasons[str(settlement.state), str(settlement.error.category)] += 1
