@@ -14,6 +14,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import anyio
+from attrs import evolve
 
 from cobranza_sdk.loading import (
     ConfigurationError,
@@ -669,10 +670,10 @@ class Cobranza:
 
     def sync(self, *, progress: Progress | None = None) -> list[SyncReport]:
         """
-        Read every ERP into the portfolio. Idempotent.
+        Read every ERP into the portfolio, then tell those with ``write_back`` what came of it. Idempotent.
 
         Raises:
-            SyncError: An ERP cannot be read; the others were.
+            SyncError: An ERP cannot be read or written to; the others were.
         """
         return self._run(lambda: self.a_sync(progress=progress), "a_sync")
 
@@ -680,7 +681,7 @@ class Cobranza:
         """
         See `sync`.
         """
-        from cobranza_sdk.engine import SyncError, sync
+        from cobranza_sdk.engine import SyncError, sync, write_back
 
         reports: list[SyncReport] = []
         failed: list[SyncError] = []
@@ -688,8 +689,11 @@ class Cobranza:
             for account in self.place.accounts.erps.values():
                 if not account.settings.serves(desk.creditor.id):
                     continue
+                guard = self.guards.of(account)
                 try:
-                    reports.append(await sync(desk, account, self.guards.of(account), progress))
+                    report = await sync(desk, account, guard, progress)
+                    told = await write_back(desk, account, guard) if account.settings.write_back else 0
+                    reports.append(evolve(report, written=told))
                 except SyncError as error:  # law 8: the others are read all the same
                     failed.append(error)
         if failed:

@@ -154,6 +154,8 @@ CREDITOR: dict[str, Try] = {
     "figures.aging": lambda two: two.creditor.figures.aging(date(2026, 8, 5)),
     "figures.rejected": lambda two: two.creditor.figures.rejected(),
     "figures.decisions_of": lambda two: two.creditor.figures.decisions_of(two.attempt),
+    "results.pending": lambda two: two.creditor.results.pending("csv")[0],
+    "results.keep": lambda two: two.creditor.results.keep("csv", 10**6),
     "past.places": lambda two: two.creditor.past.places(),
     "past.decisions": lambda two: list(two.creditor.past.decisions()),
 }

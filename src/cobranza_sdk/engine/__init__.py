@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         check_strategy,
         without_strategy,
     )
-    from cobranza_sdk.engine._sync import SyncError, SyncReport, sync
+    from cobranza_sdk.engine._sync import SyncError, SyncReport, sync, write_back
     from cobranza_sdk.engine._workplace import Desk, Workplace, locale_of
 
 _HOME = {
@@ -41,7 +41,7 @@ _HOME = {
     "_planning": ("PlanError", "due_now", "plan_now"),
     "_replies": ("intent_of",),
     "_strategy_check": ("Grounds", "StrategyFinding", "carried_by", "check_strategy", "without_strategy"),
-    "_sync": ("SyncError", "SyncReport", "sync"),
+    "_sync": ("SyncError", "SyncReport", "sync", "write_back"),
     "_workplace": ("Desk", "Workplace", "locale_of"),
 }
 
@@ -82,6 +82,7 @@ __all__ = [
     "summed_up",
     "sync",
     "without_strategy",
+    "write_back",
 ]
 
 # Deciding needs neither store nor templates.

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from functools import partial
+from typing import Any
 
 import anyio
 from attrs import field, frozen
 
-from cobranza_sdk.engine._calls import AccountGuard
+from cobranza_sdk.engine._calls import AccountGuard, Repeat
 from cobranza_sdk.engine._guard import PluginExitError
 from cobranza_sdk.engine._workplace import Desk
 from cobranza_sdk.loading import Configured
@@ -43,6 +44,7 @@ class SyncReport:
         changed: Rows that are different, by kind.
         unchanged: Rows that were there already, by kind.
         rejected: Rows that were not taken.
+        written: Results that the ERP was told.
     """
 
     erp: str
@@ -51,6 +53,31 @@ class SyncReport:
     changed: dict[str, int] = field(factory=dict)
     unchanged: dict[str, int] = field(factory=dict)
     rejected: int = 0
+    written: int = 0
+
+
+async def write_back(desk: Desk, account: Configured, guard: AccountGuard) -> int:
+    """
+    Tell an ERP what it was not told yet; returns how many updates it took. What was told is not told again; cut short
+    between the two, the same updates are told once more.
+
+    Raises:
+        SyncError: It did not take them.
+    """
+    results, told = desk.store.results, 0
+    while True:
+        updates, seq = await anyio.to_thread.run_sync(results.pending, account.name)
+        if seq is None:
+            return told
+        if updates:
+            try:
+                await guard.ask("write_back", partial(account.provider.write_back, updates), Repeat.UNSENT)
+            except ProviderError as error:
+                cause = error.__cause__ if isinstance(error.__cause__, CobranzaError) else error
+                msg = f"erps.{account.name}: results cannot be written: {cause}"
+                raise SyncError(msg, hint=getattr(cause, "hint", None)) from error
+        await anyio.to_thread.run_sync(results.keep, account.name, seq)
+        told += len(updates)
 
 
 async def _batches(account: Configured, guard: AccountGuard, cursor: str | None) -> AsyncIterator[ErpBatch]:
@@ -71,8 +98,7 @@ async def sync(desk: Desk, account: Configured, guard: AccountGuard, progress: P
     """
     portfolio = desk.store.portfolio
     cursor, run = await anyio.to_thread.run_sync(portfolio.begin_sync, account.name)
-    report = SyncReport(erp=account.name, creditor_id=desk.creditor.id)
-    totals = {"created": dict(report.created), "changed": dict(report.changed), "unchanged": dict(report.unchanged)}
+    totals: dict[str, Any] = {"created": {}, "changed": {}, "unchanged": {}}
     rejected = seen = 0
     try:
         async for batch in _batches(account, guard, cursor):

@@ -322,8 +322,18 @@ class Erp(Provider):
         """
         Write results to the source.
 
+        Args:
+            updates: In the order in which they happened. Each has ``kind`` and its keys, None where one does not apply:
+
+                * ``attempt``: ``attempt_id``, ``debtor_id`` (the source's own), ``channel``, ``step``, ``state`` (of
+                  `AttemptState`, or ``resolved``), ``at``, ``outcome``, ``reason``;
+                * ``payment``: ``payment_id``, ``debtor_id``, ``receivable_id``, ``amount`` (`Money`), ``paid_at``,
+                  ``method``, ``state`` (``posted`` or ``reversed``).
+
+                After a crash the same updates may come once more, in the same cut.
+
         Raises:
-            ProviderError: It was not written.
+            ProviderError: It was not written; the same comes again.
         """
         msg = f"{self.name} does not declare write_back"
         raise UnsupportedCapabilityError(msg)
