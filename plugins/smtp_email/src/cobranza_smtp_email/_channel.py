@@ -12,6 +12,7 @@ import re
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import urlsplit
 
 from attrs import define, field
 
@@ -39,11 +40,13 @@ from cobranza_smtp_email._errors import (
     Stage,
     failures,
     from_failure,
+    is_refused_login,
     no_login,
     no_starttls,
     out_of_turn,
 )
 from cobranza_smtp_email._message import MAX_ATTACHED, Mail, Mailbox, compose
+from cobranza_smtp_email._oauth import Tokens
 
 if TYPE_CHECKING:
     import asyncio
@@ -60,6 +63,7 @@ _QUIT_S = 5.0
 _MAX_CONNECTIONS = 4
 _MAX_MAILS = 100
 
+_BY_TOKEN, _BY_PASSWORD = "XOAUTH2", "PLAIN or LOGIN"
 _START_INPUT, _CLOSING = 354, 421
 _SUCCESS = range(200, 300)
 _SCHEMES = ("email",)
@@ -142,6 +146,7 @@ class SmtpEmail(Channel):
         super().__init__(config, services)
         self._sender = _known_mailbox(config.from_address)
         self._reply_to = None if config.reply_to is None else _known_mailbox(config.reply_to)
+        self._tokens = Tokens(config, services) if config.uses_oauth else None
         self._tls_context: ssl.SSLContext | None = None
         self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
 
@@ -155,9 +160,10 @@ class SmtpEmail(Channel):
     @property
     def hosts(self) -> Sequence[str]:
         """
-        The submission server.
+        The submission server and, where tokens are fetched, the vendor's token endpoint.
         """
-        return [self.settings.host]
+        endpoint = urlsplit(self.settings.oauth_endpoint or "").hostname
+        return [self.settings.host, *([] if endpoint is None else [endpoint])]
 
     async def send(self, message: OutboundMessage) -> Accepted:
         """
@@ -325,6 +331,25 @@ class SmtpEmail(Channel):
         """
         Open, encrypt and log in; on failure nothing stays open.
         """
+        token, kept = (None, False) if self._tokens is None else await self._token(progress)
+        try:
+            return await self._opened(progress, token)
+        except failures() as error:
+            # a token may be withdrawn before its time: one more try with a fresh one, before anybody is woken
+            if not (kept and self._tokens is not None and progress.stage is Stage.AUTH and is_refused_login(error)):
+                raise
+            self._tokens.forget()
+        token, _ = await self._token(progress)
+        return await self._opened(progress, token)
+
+    async def _token(self, progress: Progress) -> tuple[str, bool]:
+        progress.stage = Stage.TOKEN
+        assert self._tokens is not None  # noqa: S101  # asked for by those who log in so
+        found = await self._tokens.current()
+        progress.stage = Stage.CONNECT
+        return found
+
+    async def _opened(self, progress: Progress, token: str | None) -> SMTP:
         from aiosmtplib import SMTP
 
         settings = self.settings
@@ -345,20 +370,25 @@ class SmtpEmail(Channel):
                 await _encrypt(client, progress)
             if settings.username is not None:
                 progress.stage = Stage.AUTH
-                await self._log_in(client, settings.username)
+                await self._log_in(client, settings.username, token)
         except BaseException:
             client.close()
             raise
         return client
 
-    async def _log_in(self, client: SMTP, username: str) -> None:
+    async def _log_in(self, client: SMTP, username: str, token: str | None) -> None:
+        if token is not None:
+            if "xoauth2" not in client.server_auth_methods:
+                raise no_login(_BY_TOKEN)
+            await client.auth_xoauth2(username, token)  # answers the error challenge (334) with an empty line
+            return
         password = self.settings.password.reveal() if self.settings.password else ""
         if "plain" in client.server_auth_methods:
             await client.auth_plain(username, password)
         elif "login" in client.server_auth_methods:
             await client.auth_login(username, password)
         else:
-            raise no_login()
+            raise no_login(_BY_PASSWORD)
 
     async def _tls(self) -> ssl.SSLContext:
         if self._tls_context is None:

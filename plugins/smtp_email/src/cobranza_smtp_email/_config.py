@@ -86,6 +86,12 @@ def _header_text(_instance: object, attribute: Attribute[Any], value: str | None
         raise InvalidValueError(msg)
 
 
+def _endpoint(_instance: object, attribute: Attribute[Any], value: str | None) -> None:
+    if value is not None and not is_link_base(value):
+        msg = f"{attribute.name} must be the https address of the vendor's token endpoint (http only on this machine)"
+        raise InvalidValueError(msg)
+
+
 def _link_base(_instance: object, attribute: Attribute[Any], value: str | None) -> None:
     if value is not None and not is_link_base(value):
         msg = f"{attribute.name} must be https (http only on this machine), without query or fragment"
@@ -109,6 +115,14 @@ class SmtpEmailSettings:
         unsubscribe_url: What one-click links start with; None takes the public address of this channel's webhooks.
         unsubscribe_secret: Keys of the link's signature: the first signs, all are accepted. Without one, a key follows
             from *password*: links then end with the password. Without either, *unsubscribe_url* is named as it stands.
+        oauth_access_token: A ready access token: the login is then AUTH XOAUTH2. Fetched at every login, so a callable
+            or a file that something else keeps fresh serves.
+        oauth_endpoint: Instead of it, the vendor's token endpoint, from which tokens are fetched and renewed.
+        oauth_client_id: Id of the application registered at the vendor.
+        oauth_client_secret: Its secret, or None for a public client.
+        oauth_refresh_token: What the mailbox's owner consented to; without it the application logs in as itself
+            (client credentials).
+        oauth_scope: What to ask for, or None.
         ca_file: PEM file of the only authorities to trust, or None for the machine's own.
 
     Raises:
@@ -125,12 +139,43 @@ class SmtpEmailSettings:
     reply_to: str | None = field(default=None, validator=_mailbox, repr=False)
     unsubscribe_url: str | None = field(default=None, validator=_link_base)
     unsubscribe_secret: tuple[Secret, ...] = field(default=(), converter=_secrets)
+    oauth_access_token: Secret | None = None
+    oauth_endpoint: str | None = field(default=None, validator=_endpoint)
+    oauth_client_id: str | None = None
+    oauth_client_secret: Secret | None = None
+    oauth_refresh_token: Secret | None = None
+    oauth_scope: str | None = None
     ca_file: Path | None = None
 
     def __attrs_post_init__(self) -> None:
         if self.tls == "none" and not is_loopback(self.host):
             msg = 'tls = "none" is for this machine alone: mail and password would cross the network in clear'
             raise InvalidValueError(msg)
+        self._require_one_login()
+
+    def _require_one_login(self) -> None:
+        ways = [self.password is not None, self.oauth_access_token is not None, self.oauth_endpoint is not None]
+        parts = (self.oauth_client_id, self.oauth_client_secret, self.oauth_refresh_token, self.oauth_scope)
+        if sum(ways) > 1:
+            msg = "password, oauth_access_token and oauth_endpoint are three ways to log in: expected one of them"
+        elif any(ways[1:]) and self.username is None:
+            msg = "username is missing: a login by OAuth names the mailbox"
+        elif self.oauth_endpoint is None and any(part is not None for part in parts):
+            msg = "oauth_endpoint is missing: expected the address from which oauth_client_id fetches tokens"
+        elif self.oauth_endpoint is not None and not self.oauth_client_id:
+            msg = "oauth_client_id is missing: oauth_endpoint gives tokens to a registered application only"
+        elif self.oauth_endpoint is not None and self.oauth_refresh_token is None and self.oauth_client_secret is None:
+            msg = "oauth_refresh_token or oauth_client_secret is missing: expected what oauth_endpoint gives tokens for"
+        else:
+            return
+        raise InvalidValueError(msg)
+
+    @property
+    def uses_oauth(self) -> bool:
+        """
+        Whether the login is by token.
+        """
+        return self.oauth_access_token is not None or self.oauth_endpoint is not None
 
     @property
     def effective_port(self) -> int:

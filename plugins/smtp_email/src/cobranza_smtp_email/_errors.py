@@ -22,6 +22,7 @@ class Stage(Enum):
     The command whose answer was awaited.
     """
 
+    TOKEN = "token"  # noqa: S105  # the step that fetches one
     CONNECT = "connect"
     TLS = "tls"
     AUTH = "auth"
@@ -248,13 +249,22 @@ def no_starttls() -> ProviderError:
     )
 
 
-def no_login() -> ProviderError:
+def no_login(ways: str) -> ProviderError:
     """
-    The server offers no way to log in that we take part in.
+    The server offers no way to log in that the settings lead to.
     """
     return ProviderError(
-        Category.AUTH, Disposition.FIX_FIRST, Transmitted.NO, vendor_message="the server offers no AUTH PLAIN or LOGIN"
+        Category.AUTH, Disposition.FIX_FIRST, Transmitted.NO, vendor_message=f"the server offers no AUTH {ways}"
     )
+
+
+def is_refused_login(error: BaseException) -> bool:
+    """
+    Whether the server refused the credentials for good.
+    """
+    from aiosmtplib import SMTPResponseException
+
+    return isinstance(error, SMTPResponseException) and error.code // _CLASS == _PERMANENT
 
 
 def out_of_turn() -> ProviderError:

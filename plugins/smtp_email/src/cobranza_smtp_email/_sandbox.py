@@ -6,6 +6,7 @@ aiosmtpd is imported when it starts, for it comes with the extra ``sandbox``, an
 
 from __future__ import annotations
 
+import base64
 import hmac
 import logging
 import re
@@ -22,6 +23,7 @@ from attrs import field, frozen
 
 from cobranza_sdk import Address, Clock, Sandbox, SandboxMessage
 from cobranza_smtp_email._config import is_loopback
+from cobranza_smtp_email._token_endpoint import TokenEndpoint
 
 if TYPE_CHECKING:
     import ssl
@@ -32,6 +34,10 @@ FAULTS = ("greylist", "unknown_user", "drop_after_dot", "no_starttls")
 
 _OPT_OUT_WORDS = {"alto", "baja", "cancelar", "no más", "no mas", "parar", "sair", "stop", "unsubscribe"}
 _WEB_LINK = re.compile(r"<(https?://[^>\s]+)>")
+_XOAUTH2 = re.compile(r"user=([^\x01]*)\x01auth=Bearer ([^\x01]*)\x01\x01")
+_AUTH_LINE = 12_288  # RFC 4954, 4
+_PATH_LINE = 1024  # 512, and what SIZE, SMTPUTF8 and DSN (RFC 3461, 4) add
+_DSN_OPTION = re.compile(r"(?i)[ ](RET|ENVID|NOTIFY|ORCPT)=([^ ]*)")
 _START_S = 10.0
 
 
@@ -45,12 +51,14 @@ class SandboxMail:
         sender: Envelope sender.
         recipients: Envelope recipients.
         raw: The bytes after DATA, dot-stuffing undone.
+        wishes: What was asked about reports of its delivery (RFC 3461): ``RET``, ``ENVID``, ``NOTIFY``, ``ORCPT``.
     """
 
     provider_message_id: str
     sender: str = field(repr=False)
     recipients: tuple[str, ...] = field(repr=False)
     raw: bytes = field(repr=False)
+    wishes: Mapping[str, str] = field(factory=dict, repr=False)
 
     def parsed(self) -> EmailMessage:
         """
@@ -86,6 +94,8 @@ class SmtpSandbox(Sandbox):
         self.tls_context = tls_context
         self.username = username
         self.password = "sandbox-password"  # noqa: S105  # opens nothing but this emulator on loopback
+        self.offers_dsn = True
+        self.tokens = TokenEndpoint(clock)
         self.mails: list[SandboxMail] = []
         self._received: list[SandboxMessage] = []
         self._faults: list[str] = []
@@ -113,6 +123,7 @@ class SmtpSandbox(Sandbox):
         server, self._server = self._server, None
         if server is not None:
             server.stop()
+        self.tokens.stop()
 
     def __enter__(self) -> Self:
         self.start()
@@ -131,6 +142,19 @@ class SmtpSandbox(Sandbox):
             "from_address": "cobranza@example.com",
             "unsubscribe_secret": "sandbox-unsubscribe-secret",
             **login,
+        }
+
+    @property
+    def oauth_settings(self) -> Mapping[str, Any]:
+        """
+        The same with a login by OAuth; the token endpoint serves from the first time these are asked for.
+        """
+        return {
+            **{name: value for name, value in self.settings.items() if name != "password"},
+            "oauth_endpoint": self.tokens.start(),
+            "oauth_client_id": self.tokens.client_id,
+            "oauth_client_secret": self.tokens.client_secret,
+            "oauth_refresh_token": self.tokens.refresh_token,
         }
 
     @property
@@ -197,12 +221,20 @@ class SmtpSandbox(Sandbox):
         """
         return self._faults.pop(0) if self._faults and self._faults[0] in kinds else None
 
-    def _keep(self, sender: str, recipients: Sequence[str], raw: bytes) -> None:
+    def _keep(
+        self, sender: str, recipients: Sequence[str], raw: bytes, wishes: Mapping[str, str] | None = None
+    ) -> None:
         message = BytesParser(policy=default).parsebytes(raw)
         identifier = str(message["Message-ID"]).strip().removeprefix("<").removesuffix(">")
         plain = message.get_body(("plain",))
         self.mails.append(
-            SandboxMail(provider_message_id=identifier, sender=sender, recipients=tuple(recipients), raw=raw)
+            SandboxMail(
+                provider_message_id=identifier,
+                sender=sender,
+                recipients=tuple(recipients),
+                raw=raw,
+                wishes=dict(wishes or {}),
+            )
         )
         self._received.append(
             SandboxMessage(
@@ -227,9 +259,10 @@ class _Handler:
         self, _server: SMTP, session: Session, _envelope: Envelope, hostname: str, responses: list[str]
     ) -> list[str]:
         session.host_name = hostname
+        offered = [*responses[:-1], "250-DSN", responses[-1]] if self._sandbox.offers_dsn else responses
         if self._sandbox._takes_fault("no_starttls"):  # noqa: SLF001  # one class in two halves
-            return [line for line in responses if not line.endswith("STARTTLS")]
-        return responses
+            return [line for line in offered if not line.endswith("STARTTLS")]
+        return offered
 
     async def handle_MAIL(  # noqa: N802  # aiosmtpd finds it by this name and calls it with these
         self, _server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -256,12 +289,32 @@ class _Handler:
 
         content = envelope.content
         raw = content.encode() if isinstance(content, str) else bytes(content or b"")
-        self._sandbox._keep(envelope.mail_from or "", envelope.rcpt_tos, raw)  # noqa: SLF001  # one class in two halves
+        wishes = getattr(server, "wishes", {})
+        self._sandbox._keep(envelope.mail_from or "", envelope.rcpt_tos, raw, wishes)  # noqa: SLF001  # two halves
         if self._sandbox._takes_fault("drop_after_dot"):  # noqa: SLF001  # likewise
             if isinstance(server.transport, asyncio.WriteTransport):
                 server.transport.abort()
             await asyncio.get_running_loop().create_future()  # the lost connection cancels it
         return f"250 2.0.0 OK: queued as {len(self._sandbox.mails)}"
+
+    async def auth_XOAUTH2(self, server: SMTP, args: list[str]) -> AuthResult:  # noqa: N802  # aiosmtpd finds it so
+        """
+        Take an access token; a bad one is told by a challenge, which the client answers with an empty line.
+        """
+        from aiosmtpd.smtp import AuthResult
+
+        try:
+            said = base64.b64decode("".join(args[1:]), validate=True).decode()
+        except ValueError:
+            return AuthResult(success=False, handled=False, message="501 5.5.2 Cannot decode")
+        match = _XOAUTH2.fullmatch(said)
+        sandbox = self._sandbox
+        if match and match[1] == sandbox.username and sandbox.tokens.knows(match[2]):
+            return AuthResult(success=True, handled=False)
+        answered = await server.challenge_auth('{"status":"401","schemes":"bearer"}')
+        if answered != b"":
+            return AuthResult(success=False, handled=False, message="501 5.5.2 Expected an empty line")
+        return AuthResult(success=False, handled=False, message="535 5.7.8 Username and token not accepted")
 
     def authenticate(
         self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: Any
@@ -274,6 +327,36 @@ class _Handler:
         expected = ((self._sandbox.username or "").encode(), self._sandbox.password.encode())
         right = all(hmac.compare_digest(*pair) for pair in zip(expected, (data.login, data.password), strict=True))
         return AuthResult(success=right, handled=False)
+
+
+def _conversation() -> type[SMTP]:
+    """
+    aiosmtpd's server, which lacks long lines of AUTH and the options of DSN (RFC 3461).
+    """
+    from aiosmtpd.smtp import SMTP
+
+    class Conversation(SMTP):
+        line_length_limit = _AUTH_LINE  # of the stream's buffer, made by the constructor
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self.line_length_limit = SMTP.line_length_limit  # of the mail's own lines
+            self.wishes: dict[str, str] = {}
+
+        async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802  # aiosmtpd's name
+            self.wishes = {}
+            await super().smtp_MAIL(self._without_wishes(arg))
+
+        async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802  # likewise
+            await super().smtp_RCPT(self._without_wishes(arg))
+
+        def _without_wishes(self, arg: str | None) -> str | None:
+            if arg is None:
+                return None
+            self.wishes.update({name.upper(): value for name, value in _DSN_OPTION.findall(arg)})
+            return _DSN_OPTION.sub("", arg)
+
+    return Conversation
 
 
 class _Server:
@@ -325,9 +408,7 @@ class _Server:
         await asyncio.sleep(0)  # the aborted transports say goodbye to their protocols
 
     def _connection(self) -> SMTP:
-        from aiosmtpd.smtp import SMTP
-
-        connection = SMTP(
+        connection = _conversation()(
             self._handler,
             hostname="sandbox.example.com",
             ident="ESMTP",
@@ -338,5 +419,6 @@ class _Server:
             authenticator=self._handler.authenticate,
             loop=self._loop,
         )
+        connection.command_size_limits.update({"AUTH": _AUTH_LINE, "MAIL": _PATH_LINE, "RCPT": _PATH_LINE})
         self._connections.append(connection)
         return connection
