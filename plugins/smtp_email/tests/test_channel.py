@@ -23,10 +23,11 @@ from typing import Any
 import anyio
 import pytest
 
-from cobranza_sdk import LiveInterlockError, OutboundMessage, ProviderError
+from cobranza_sdk import LiveInterlockError, OutboundMessage, ProviderError, Secret
 from cobranza_sdk.testing import FixedClock, make_provider
 from cobranza_smtp_email import _channel
 from cobranza_smtp_email._channel import SmtpEmail
+from cobranza_smtp_email._references import seal
 from cobranza_smtp_email._sandbox import SmtpSandbox
 
 pytestmark = pytest.mark.anyio
@@ -130,7 +131,8 @@ async def test_a_mail_arrives_as_it_was_meant(channel: SmtpEmail, sandbox: SmtpS
 
     (arrived,) = sandbox.received
     assert accepted.status == "250 queued as 1"
-    assert accepted.provider_message_id == "01j4k5m6n7p8q9r0s1t2v3w4x5@example.com" == arrived.provider_message_id
+    reference = seal("01j4k5m6n7p8q9r0s1t2v3w4x5", Secret(sandbox.inbound_secret))
+    assert accepted.provider_message_id == f"{reference}@example.com" == arrived.provider_message_id
     assert (arrived.to.value, arrived.text) == ("ana@example.net", "Hola, su cuota vence mañana.")
     assert arrived.attempt_id == "01j4k5m6n7p8q9r0s1t2v3w4x5"
     assert sandbox.mails[0].sender == "cobranza@example.com"
@@ -497,7 +499,7 @@ async def test_check_logs_in_and_sends_nothing(channel: SmtpEmail, sandbox: Smtp
     health = await channel.check()
 
     assert health.ok
-    assert health.detail == "no TLS, logged in, one-click unsubscribe on"
+    assert health.detail == "no TLS, logged in, one-click unsubscribe on, mail that comes back taken"
     assert sandbox.received == ()
 
 

@@ -6,8 +6,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from cobranza_sdk import Channel, Sandbox, WebhookRequest
+from attrs import evolve
+
+from cobranza_sdk import Channel, Sandbox, Secret, WebhookRequest
 from cobranza_sdk.testing import ChannelConformance
+from cobranza_smtp_email import _signature
 from cobranza_smtp_email._channel import SmtpEmail
 from cobranza_smtp_email._sandbox import SmtpSandbox
 
@@ -16,7 +19,10 @@ class TestSmtpEmail(ChannelConformance):
     provider: ClassVar[type[Channel]] = SmtpEmail
     sandbox: ClassVar[type[Sandbox]] = SmtpSandbox
 
-    def signed(self, sandbox: Sandbox, body: bytes, like: WebhookRequest) -> None:
+    def signed(self, sandbox: Sandbox, body: bytes, like: WebhookRequest) -> WebhookRequest:
         """
-        The link is signed; what is posted to it says nothing.
+        Another mail, handed over with the emulator's own secret.
         """
+        assert isinstance(sandbox, SmtpSandbox)
+        value = _signature.sign(body, Secret(sandbox.inbound_secret), like.received_at)
+        return evolve(like, body=body, headers={**like.headers, _signature.HEADER: value})

@@ -33,7 +33,7 @@ from cobranza_sdk import (
     WebhookRejectedError,
     WebhookRequest,
 )
-from cobranza_smtp_email import _webhooks
+from cobranza_smtp_email import _signature, _webhooks
 from cobranza_smtp_email._config import SmtpEmailSettings, is_link_base
 from cobranza_smtp_email._errors import (
     Progress,
@@ -47,6 +47,7 @@ from cobranza_smtp_email._errors import (
 )
 from cobranza_smtp_email._message import MAX_ATTACHED, Mail, Mailbox, compose
 from cobranza_smtp_email._oauth import Tokens
+from cobranza_smtp_email._references import xtext
 
 if TYPE_CHECKING:
     import asyncio
@@ -122,8 +123,9 @@ class SmtpEmail(Channel):
     """
     E-mail through a submission server.
 
-    It says "accepted" when the server queued the mail; what becomes of it later, SMTP does not tell. What comes back
-    are opt-outs by one-click unsubscribe.
+    It says "accepted" when the server queued the mail. What becomes of it later comes back as mail: bounces, answers,
+    complaints. They are read where ``inbound_secret`` is set and a mailbox is handed to the webhook (`deliver`,
+    `fetch`); opt-outs by one-click unsubscribe come without.
     """
 
     name: ClassVar[str] = "smtp_email"
@@ -137,7 +139,9 @@ class SmtpEmail(Channel):
         html=True,
         attachments=True,
         attachment_bytes=MAX_ATTACHED,
+        receipts=frozenset({"failed"}),
         inbound=True,
+        correlation=True,
     )
 
     settings: SmtpEmailSettings
@@ -145,7 +149,9 @@ class SmtpEmail(Channel):
     def __init__(self, config: SmtpEmailSettings, services: Services) -> None:
         super().__init__(config, services)
         self._sender = _known_mailbox(config.from_address)
-        self._reply_to = None if config.reply_to is None else _known_mailbox(config.reply_to)
+        self._reply_to = _mailbox_of(config.reply_to)
+        self._bounces = _mailbox_of(config.bounce_address)
+        self._leaving = _mailbox_of(config.unsubscribe_address)
         self._tokens = Tokens(config, services) if config.uses_oauth else None
         self._tls_context: ssl.SSLContext | None = None
         self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
@@ -185,6 +191,10 @@ class SmtpEmail(Channel):
             reply_to=self._reply_to,
             unsubscribe=self._link(message.attempt_id),
             one_click=bool(self._link_keys()),
+            unsubscribe_mailbox=self._leaving,
+            bounces=self._bounces,
+            key=next(iter(self.settings.inbound_secret), None),
+            tags=self.settings.tag_addresses,
             at=now,
         )
         reply = await self._carry(mail)
@@ -192,8 +202,13 @@ class SmtpEmail(Channel):
 
     def verify(self, request: WebhookRequest) -> VerifiedEnvelope:
         """
-        Accept the POST of a one-click unsubscribe, and nothing else.
+        Accept a signed mail that came back, or the POST of a one-click unsubscribe, and nothing else.
         """
+        if _signature.HEADER in request.headers:
+            if not self.settings.inbound_secret:
+                msg = "no inbound_secret is configured, so no mail is taken"
+                raise WebhookRejectedError(msg)
+            return _signature.verify(request, account=self.account, secrets=self.settings.inbound_secret)
         keys = self._link_keys()
         if not keys:
             msg = "no unsubscribe_secret is configured, so no link is ours"
@@ -202,8 +217,12 @@ class SmtpEmail(Channel):
 
     def parse(self, envelope: VerifiedEnvelope) -> Sequence[Event]:
         """
-        Report the opt-out.
+        Report the opt-out, or what the mail tells.
         """
+        if envelope.signed.startswith(_signature.PURPOSE):
+            from cobranza_smtp_email import _inbound
+
+            return _inbound.parse(envelope, _inbound.Ours(sender=self._sender, secrets=self.settings.inbound_secret))
         return _webhooks.parse(envelope)
 
     async def check(self) -> Health:
@@ -227,7 +246,9 @@ class SmtpEmail(Channel):
         one_click = (
             "on" if self._link("check") and self._link_keys() else "off (it needs an address and unsubscribe_secret)"
         )
-        return Health(ok=True, detail=f"{'TLS' if encrypted else 'no TLS'}, {login}, one-click unsubscribe {one_click}")
+        told = ["TLS" if encrypted else "no TLS", login, f"one-click unsubscribe {one_click}"]
+        told.append(f"mail that comes back {'taken' if self.settings.inbound_secret else 'not read (inbound_secret)'}")
+        return Health(ok=True, detail=", ".join(told))
 
     async def aclose(self) -> None:
         """
@@ -291,7 +312,7 @@ class SmtpEmail(Channel):
         try:
             if connection is None:
                 connection = _Connection(await self._connect(progress))
-            reply = await _transact(connection.client, mail, progress)
+            reply = await _transact(connection.client, mail, progress, self.settings.delivery_receipts)
             done = True
         except ProviderError as error:
             return error
@@ -404,6 +425,10 @@ class SmtpEmail(Channel):
         return self._tls_context
 
 
+def _mailbox_of(value: str | None) -> Mailbox | None:
+    return None if value is None else _known_mailbox(value)
+
+
 def _known_mailbox(value: str) -> Mailbox:
     mailbox = Mailbox.parse(value)
     if mailbox is None:  # the settings have refused it before
@@ -448,7 +473,7 @@ async def _encrypt(client: SMTP, progress: Progress) -> None:
     await client.ehlo()
 
 
-async def _transact(client: SMTP, mail: Mail, progress: Progress) -> str:
+async def _transact(client: SMTP, mail: Mail, progress: Progress, delivered: bool) -> str:  # noqa: FBT001  # one caller
     """
     MAIL, RCPT, DATA and the final dot, one by one, so that it is known how far it got.
     """
@@ -461,7 +486,7 @@ async def _transact(client: SMTP, mail: Mail, progress: Progress) -> str:
     await client.mail(mail.sender, options=options, encoding=encoding)
     progress.stage = Stage.RCPT
     _require_quiet(client)
-    await client.rcpt(mail.recipient, encoding=encoding)
+    await client.rcpt(mail.recipient, options=_rcpt_options(client, mail, delivered), encoding=encoding)
     progress.stage = Stage.DATA
     _require_quiet(client)
     start = await client.execute_command(b"DATA")
@@ -491,7 +516,16 @@ def _mail_options(client: SMTP, mail: Mail) -> list[str]:
                 Category.VALIDATION, Disposition.NEVER, Transmitted.NO, vendor_message="no SMTPUTF8 at the server"
             )
         options += ["BODY=8BITMIME", "SMTPUTF8"]
+    if client.supports_extension("dsn"):  # headers are enough to know it by; the whole mail would tell others its words
+        options += ["RET=HDRS", f"ENVID={mail.envelope_id}"]
     return options
+
+
+def _rcpt_options(client: SMTP, mail: Mail, delivered: bool) -> list[str]:  # noqa: FBT001  # one caller
+    if not client.supports_extension("dsn"):
+        return []
+    options = ["NOTIFY=SUCCESS,FAILURE,DELAY" if delivered else "NOTIFY=FAILURE,DELAY"]
+    return options if mail.needs_utf8 else [*options, f"ORCPT=rfc822;{xtext(mail.recipient)}"]
 
 
 def _require_quiet(client: SMTP) -> SMTPProtocol:

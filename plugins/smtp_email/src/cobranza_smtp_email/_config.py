@@ -115,6 +115,13 @@ class SmtpEmailSettings:
         unsubscribe_url: What one-click links start with; None takes the public address of this channel's webhooks.
         unsubscribe_secret: Keys of the link's signature: the first signs, all are accepted. Without one, a key follows
             from *password*: links then end with the password. Without either, *unsubscribe_url* is named as it stands.
+        bounce_address: Envelope sender, to which servers return what they cannot deliver; None for *from_address*.
+        unsubscribe_address: Mailbox that is read for requests to leave by mail, named beside the link; or None.
+        tag_addresses: Whether the server of *bounce_address* and of the address for answers takes ``name+anything@``:
+            each mail's addresses then carry its reference.
+        inbound_secret: Keys with which mail that came back is signed when it is handed to the webhook: the first signs
+            our references, all are accepted. Without one, nothing that comes back is read.
+        delivery_receipts: Whether to ask for a report of each delivery too. Few servers send one.
         oauth_access_token: A ready access token: the login is then AUTH XOAUTH2. Fetched at every login, so a callable
             or a file that something else keeps fresh serves.
         oauth_endpoint: Instead of it, the vendor's token endpoint, from which tokens are fetched and renewed.
@@ -139,6 +146,11 @@ class SmtpEmailSettings:
     reply_to: str | None = field(default=None, validator=_mailbox, repr=False)
     unsubscribe_url: str | None = field(default=None, validator=_link_base)
     unsubscribe_secret: tuple[Secret, ...] = field(default=(), converter=_secrets)
+    bounce_address: str | None = field(default=None, validator=_mailbox, repr=False)
+    unsubscribe_address: str | None = field(default=None, validator=_mailbox, repr=False)
+    tag_addresses: bool = False
+    inbound_secret: tuple[Secret, ...] = field(default=(), converter=_secrets)
+    delivery_receipts: bool = False
     oauth_access_token: Secret | None = None
     oauth_endpoint: str | None = field(default=None, validator=_endpoint)
     oauth_client_id: str | None = None
@@ -152,6 +164,9 @@ class SmtpEmailSettings:
             msg = 'tls = "none" is for this machine alone: mail and password would cross the network in clear'
             raise InvalidValueError(msg)
         self._require_one_login()
+        if not self.inbound_secret and (self.tag_addresses or self.unsubscribe_address):
+            msg = "inbound_secret is missing: expected the key of tag_addresses and unsubscribe_address"
+            raise InvalidValueError(msg)
 
     def _require_one_login(self) -> None:
         ways = [self.password is not None, self.oauth_access_token is not None, self.oauth_endpoint is not None]

@@ -182,6 +182,38 @@ def from_reply(code: int, text: str, stage: Stage) -> ProviderError:
     )
 
 
+def from_bounce(enhanced: str | None, code: int | None, text: str) -> ProviderError:
+    """
+    Class a report that a mail, once taken, was not delivered.
+
+    Args:
+        enhanced: The enhanced code that tells most, or None.
+        code: The basic code of the server that refused, or None.
+        text: What that server said.
+    """
+    temporary = enhanced is not None and enhanced.startswith(str(_TEMPORARY))
+    basic = code or (450 if temporary else 550)
+    vague = enhanced is not None and enhanced.endswith(".0.0")
+    ruling = _ruling(basic, None if vague and code is not None else enhanced, text, Stage.RCPT)
+    return ProviderError(
+        ruling.category,
+        ruling.disposition,
+        Transmitted.YES,
+        retry_after=ruling.retry_after,
+        vendor_code=" ".join(each for each in (None if code is None else str(code), enhanced) if each) or None,
+        vendor_message=_printable(text) or None,
+    )
+
+
+def bounce_kind(error: ProviderError) -> str:
+    """
+    ``hard``: the address is no good. ``soft``: it may be another day. ``blocked``: it is about us or the mail.
+    """
+    if error.disposition is Disposition.RETRY:
+        return "soft"
+    return "hard" if error.category is Category.RECIPIENT else "blocked"
+
+
 def _ruling(code: int, enhanced: str | None, text: str, stage: Stage) -> _Ruling:
     said = enhanced or str(code)
     for words, codes, ruling in _WORDS:

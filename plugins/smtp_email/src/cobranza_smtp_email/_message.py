@@ -18,10 +18,12 @@ from email.parser import BytesHeaderParser
 from email.policy import SMTP, compat32
 from email.utils import format_datetime
 from typing import Self
+from urllib.parse import quote
 
 from attrs import field, frozen
 
-from cobranza_sdk import Attachment, Category, Disposition, OutboundMessage, ProviderError, Transmitted
+from cobranza_sdk import Attachment, Category, Disposition, OutboundMessage, ProviderError, Secret, Transmitted
+from cobranza_smtp_email._references import seal, tagged, xtext
 
 #: Sum of the attached files in bytes. Base64 adds 37 %, and most servers take 20 to 25 MB.
 MAX_ATTACHED = 10_000_000
@@ -119,6 +121,7 @@ class Mail:
         message_id: Without brackets.
         content: Headers and body, CRLF throughout, not yet dot-stuffed.
         needs_utf8: Whether the server must know SMTPUTF8.
+        envelope_id: What reports of its delivery are to name (RFC 3461), as it stands in an option of MAIL.
     """
 
     sender: str = field(repr=False)
@@ -126,13 +129,16 @@ class Mail:
     message_id: str
     content: bytes = field(repr=False)
     needs_utf8: bool
+    envelope_id: str
 
 
-def message_id(attempt_id: str, sender: Mailbox) -> str | None:
+def message_id(attempt_id: str, sender: Mailbox, key: Secret | None = None) -> str | None:
     """
     The same for the same attempt, without brackets; None when the attempt's id cannot stand in one.
     """
-    return f"{attempt_id}@{sender.domain}" if _ATTEMPT_ID.fullmatch(attempt_id) else None
+    if not _ATTEMPT_ID.fullmatch(attempt_id):
+        return None
+    return f"{attempt_id if key is None else seal(attempt_id, key)}@{sender.domain}"
 
 
 def compose(
@@ -143,6 +149,10 @@ def compose(
     reply_to: Mailbox | None,
     unsubscribe: str | None,
     one_click: bool = True,
+    unsubscribe_mailbox: Mailbox | None = None,
+    bounces: Mailbox | None = None,
+    key: Secret | None = None,
+    tags: bool = False,
     at: datetime,
 ) -> Mail:
     """
@@ -155,6 +165,10 @@ def compose(
         reply_to: Where answers go, or None.
         unsubscribe: Link, or None for no such headers.
         one_click: Whether a POST to the link unsubscribes at once.
+        unsubscribe_mailbox: Where a mail unsubscribes; only with a key.
+        bounces: Envelope sender, or None for *sender*.
+        key: Signs the reference by which a mail that comes back is known, or None.
+        tags: Whether the addresses to which mail comes back carry that reference.
         at: For the Date header, aware.
 
     Raises:
@@ -164,23 +178,30 @@ def compose(
     recipient = Mailbox.parse(message.to.value)
     if recipient is None:
         raise ProviderError(Category.RECIPIENT, Disposition.NEVER, Transmitted.NO)
-    identifier = message_id(message.attempt_id, sender)
+    identifier = message_id(message.attempt_id, sender, key)
     if identifier is None or not _LANGUAGE.fullmatch(message.locale.replace("_", "-")):
         raise _invalid()
 
+    reference = identifier.rpartition("@")[0]
+    answers, returns = str(reply_to or sender), str(bounces or sender)
+    if tags and key is not None:
+        answers, returns = tagged(answers, reference), tagged(returns, reference)
     headers = [
         ("From", _address("From", sender, sender_name)),
         ("To", str(recipient)),
         *_subject(message.subject or sender_name),
         ("Date", format_datetime(at)),
         ("Message-ID", f"<{identifier}>"),
-        *([] if reply_to is None else [("Reply-To", str(reply_to))]),
+        *([] if answers == str(sender) else [("Reply-To", answers)]),
         ("Auto-Submitted", "auto-generated"),
         ("X-Auto-Response-Suppress", "All"),
         ("Content-Language", message.locale.replace("_", "-")),
     ]
-    if unsubscribe is not None:
-        headers.append(("List-Unsubscribe", f"<{unsubscribe}>"))
+    ways = [] if unsubscribe is None else [f"<{unsubscribe}>"]
+    if unsubscribe_mailbox is not None and key is not None:
+        ways.insert(0, f"<mailto:{unsubscribe_mailbox}?subject=baja-{quote(reference)}>")
+    if ways:  # folded between the addresses only: some who sign or read it break one that is folded within
+        headers.append(("List-Unsubscribe", ",\r\n ".join(ways)))
     if unsubscribe is not None and one_click:
         headers.append(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
 
@@ -189,11 +210,12 @@ def compose(
     content = block + body.as_bytes(policy=_BODY_POLICY)
     _require_intended(content, [*(name for name, _ in headers), *body.keys()])
     return Mail(
-        sender=str(sender),
+        sender=returns,
         recipient=str(recipient),
         message_id=identifier,
         content=content,
         needs_utf8=recipient.needs_utf8,
+        envelope_id=xtext(reference),
     )
 
 

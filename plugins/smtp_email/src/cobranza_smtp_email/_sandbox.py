@@ -21,8 +21,10 @@ from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
-from cobranza_sdk import Address, Clock, Sandbox, SandboxMessage
+from cobranza_sdk import Address, Clock, Sandbox, SandboxMessage, Secret
+from cobranza_smtp_email import _references
 from cobranza_smtp_email._config import is_loopback
+from cobranza_smtp_email._sandbox_mails import Sent
 from cobranza_smtp_email._token_endpoint import TokenEndpoint
 
 if TYPE_CHECKING:
@@ -94,6 +96,7 @@ class SmtpSandbox(Sandbox):
         self.tls_context = tls_context
         self.username = username
         self.password = "sandbox-password"  # noqa: S105  # opens nothing but this emulator on loopback
+        self.inbound_secret = "sandbox-inbound-secret"  # noqa: S105  # likewise
         self.offers_dsn = True
         self.tokens = TokenEndpoint(clock)
         self.mails: list[SandboxMail] = []
@@ -141,6 +144,7 @@ class SmtpSandbox(Sandbox):
             "tls": "none" if self.tls_context is None else "starttls",
             "from_address": "cobranza@example.com",
             "unsubscribe_secret": "sandbox-unsubscribe-secret",
+            "inbound_secret": self.inbound_secret,
             **login,
         }
 
@@ -180,19 +184,68 @@ class SmtpSandbox(Sandbox):
 
     def reply(self, provider_message_id: str, text: str) -> int | None:
         """
-        Press the mail program's "unsubscribe" when *text* asks for it.
+        Press the mail program's "unsubscribe" when *text* asks for it, else answer the mail.
 
-        The link of the mail is posted when it leads to this machine; else its token is posted to *webhook_url*.
+        The link of the mail is posted when it leads to this machine; else its token is posted to *webhook_url*. An
+        answer goes there too, as the pipe of a mail server hands it over.
 
         Returns:
-            The status of the answer; None when *text* is something else (mail that is answered goes to an inbox, not to
-            us), when the mail has no link, or when it leads elsewhere and there is no *webhook_url*.
+            The status of the answer; None when there is no link and no *webhook_url*.
         """
-        if text.strip().lower() not in _OPT_OUT_WORDS:
+        if text.strip().lower() in _OPT_OUT_WORDS:
+            link = self._link(provider_message_id)
+            if link is not None:
+                return self._press(link)
+        return self.hand_over(self._sent(provider_message_id).answer(text))
+
+    def fail(self, provider_message_id: str) -> int | None:
+        """
+        Return the mail: there is no such mailbox.
+        """
+        return self.bounce(provider_message_id, status="5.1.1", diagnostic="550 5.1.1 no such user")
+
+    def deliver(self, provider_message_id: str) -> int | None:
+        """
+        Report the mail as delivered, when that was asked for (``NOTIFY=SUCCESS``).
+        """
+        if "SUCCESS" not in self._sent(provider_message_id).wishes.get("NOTIFY", "").upper().split(","):
             return None
-        link = self._link(provider_message_id)
-        if link is None:
+        return self.bounce(provider_message_id, action="delivered", status="2.1.5")
+
+    def bounce(
+        self, provider_message_id: str, *, action: str = "failed", status: str, diagnostic: str = ""
+    ) -> int | None:
+        """
+        Report on a mail's delivery (RFC 3464): ``failed``, ``delayed``, ``delivered``, ``relayed`` or ``expanded``.
+        """
+        return self.hand_over(
+            self._sent(provider_message_id).report(action=action, status=status, diagnostic=diagnostic)
+        )
+
+    def complain(self, provider_message_id: str) -> int | None:
+        """
+        Report the mail as spam (RFC 5965).
+        """
+        return self.hand_over(self._sent(provider_message_id).complaint())
+
+    def be_away(self, provider_message_id: str) -> int | None:
+        """
+        Answer by a machine: the person is on holiday.
+        """
+        return self.hand_over(self._sent(provider_message_id).away())
+
+    def hand_over(self, raw: bytes) -> int | None:
+        """
+        Post a mail to *webhook_url*, signed, as `cobranza_smtp_email.deliver` does; None without such an address.
+        """
+        if self.webhook_url is None:
             return None
+        from cobranza_smtp_email.deliver import hand_over, http_client
+
+        with http_client() as client:
+            return hand_over(raw, self.webhook_url, Secret(self.inbound_secret), at=self.clock.now(), client=client)
+
+    def _press(self, link: str) -> int:
         import httpx
 
         with httpx.Client(trust_env=False, follow_redirects=False) as client:
@@ -202,12 +255,31 @@ class SmtpSandbox(Sandbox):
                 headers={"Content-Type": "application/x-www-form-urlencoded"},
             ).status_code
 
-    def _link(self, provider_message_id: str) -> str | None:
+    def _mail(self, provider_message_id: str) -> SandboxMail:
         mail = next((mail for mail in self.mails if mail.provider_message_id == provider_message_id), None)
         if mail is None:
             msg = "no such mail has arrived"
             raise LookupError(msg)
-        match = _WEB_LINK.search(str(mail.parsed().get("List-Unsubscribe", "")))
+        return mail
+
+    def _sent(self, provider_message_id: str) -> Sent:
+        mail = self._mail(provider_message_id)
+        parsed = mail.parsed()
+        plain = parsed.get_body(("plain",))
+        return Sent(
+            message_id=mail.provider_message_id,
+            sender=mail.sender,
+            recipient=mail.recipients[0],
+            answers_to=parsed["Reply-To" if "Reply-To" in parsed else "From"].addresses[0].addr_spec,
+            subject=str(parsed.get("Subject", "")),
+            text="" if plain is None else plain.get_content(),
+            headers=mail.raw.partition(b"\r\n\r\n")[0] + b"\r\n",
+            wishes=mail.wishes,
+            at=self.clock.now(),
+        )
+
+    def _link(self, provider_message_id: str) -> str | None:
+        match = _WEB_LINK.search(str(self._mail(provider_message_id).parsed().get("List-Unsubscribe", "")))
         if match is None:
             return None
         parts = urlsplit(match[1])
@@ -220,6 +292,9 @@ class SmtpSandbox(Sandbox):
         The fault whose turn it is, when it is one of *kinds*.
         """
         return self._faults.pop(0) if self._faults and self._faults[0] in kinds else None
+
+    def _attempt(self, reference: str) -> str:
+        return _references.opened(reference, [Secret(self.inbound_secret)]) or reference
 
     def _keep(
         self, sender: str, recipients: Sequence[str], raw: bytes, wishes: Mapping[str, str] | None = None
@@ -241,7 +316,7 @@ class SmtpSandbox(Sandbox):
                 provider_message_id=identifier,
                 to=Address("email", recipients[0]),
                 text="" if plain is None else plain.get_content().replace("\r\n", "\n").removesuffix("\n"),
-                attempt_id=identifier.rpartition("@")[0],
+                attempt_id=self._attempt(identifier.rpartition("@")[0]),
                 at=self.clock.now(),
             )
         )
