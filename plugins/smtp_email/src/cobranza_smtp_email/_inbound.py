@@ -213,8 +213,7 @@ def _report(reader: _Reader) -> Iterator[Event]:
 
 
 def _blocks(part: Message) -> list[Message]:
-    inner = part.get_payload()
-    return [each for each in inner if isinstance(each, Message)] if isinstance(inner, list) else []
+    return [each for each in part.get_payload() if isinstance(each, Message)] if part.is_multipart() else []
 
 
 def _original(parts: dict[str, Message]) -> Message | None:

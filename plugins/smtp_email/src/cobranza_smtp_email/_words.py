@@ -86,7 +86,11 @@ def text_of(part: Message) -> str:
     """
     A part's text, whatever its charset says.
     """
-    payload = part.get_payload(decode=True)
+    try:
+        payload = part.get_payload(decode=True)
+    except ValueError:  # the charset "undefined" is one that always fails
+        part.del_param("charset")
+        payload = part.get_payload(decode=True)
     if not isinstance(payload, bytes):
         return ""
     charset = part.get_content_charset("utf-8")
@@ -103,9 +107,8 @@ def own_parts(mail: Message) -> list[Message]:
     waiting, found = [mail], []
     while waiting:
         part = waiting.pop(0)
-        inner = part.get_payload()
-        if part.get_content_maintype() == "multipart" and isinstance(inner, list):
-            waiting = [each for each in inner if isinstance(each, Message)] + waiting
+        if part.get_content_maintype() == "multipart" and part.is_multipart():
+            waiting = [each for each in part.get_payload() if isinstance(each, Message)] + waiting
         else:
             found.append(part)
     return found
