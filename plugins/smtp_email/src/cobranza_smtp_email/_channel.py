@@ -10,6 +10,7 @@ import contextlib
 import hmac
 import re
 from collections.abc import AsyncGenerator, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
@@ -61,8 +62,8 @@ _COMMAND_S = 60.0
 #: RFC 5321 advises ten minutes: whoever gives up sooner than the server makes duplicates.
 _FINAL_DOT_S = 300.0
 _QUIT_S = 5.0
-_MAX_CONNECTIONS = 4
-_MAX_MAILS = 100
+#: Servers hang up on who is silent, mostly after five minutes: what has been idle longer is not tried again.
+_MAX_IDLE = timedelta(minutes=2)
 
 _BY_TOKEN, _BY_PASSWORD = "XOAUTH2", "PLAIN or LOGIN"
 _START_INPUT, _CLOSING = 354, 421
@@ -76,12 +77,7 @@ _LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 class _Connection:
     client: SMTP
     mails: int = 0
-
-
-def _slots() -> asyncio.Semaphore:
-    import asyncio
-
-    return asyncio.Semaphore(_MAX_CONNECTIONS)
+    idle_since: datetime | None = None
 
 
 @define(eq=False)
@@ -90,18 +86,21 @@ class _Pool:
     The connections of one event loop.
     """
 
-    slots: asyncio.Semaphore = field(factory=_slots)
+    slots: asyncio.Semaphore
     idle: list[_Connection] = field(factory=list)
     lifetime: AsyncGenerator[None, None] | None = None
 
-    def take(self) -> _Connection | None:
+    def take(self, now: datetime) -> _Connection | None:
         """
-        A kept connection that is not known to be dead.
+        The kept connection that was used last, unless it is dead or was silent for too long. No NOOP is spent on it:
+        MAIL itself shows whether it lives, and a mail that finds it dead goes out on a new one.
         """
         while self.idle:
             connection = self.idle.pop()
-            if connection.client.is_connected:
+            since = connection.idle_since
+            if connection.client.is_connected and since is not None and now - since <= _MAX_IDLE:
                 return connection
+            connection.client.close()
         return None
 
     async def drain(self) -> None:
@@ -195,6 +194,7 @@ class SmtpEmail(Channel):
             bounces=self._bounces,
             key=next(iter(self.settings.inbound_secret), None),
             tags=self.settings.tag_addresses,
+            qr_for=self.settings.qr_for,
             at=now,
         )
         reply = await self._carry(mail)
@@ -293,7 +293,7 @@ class SmtpEmail(Channel):
         """
         pool = await self._pool()
         async with pool.slots:
-            kept = pool.take()
+            kept = pool.take(self.services.clock.now())
             if kept is not None:
                 progress = Progress(stage=Stage.MAIL, reused=True)
                 answer = await self._try(pool, kept, mail, progress)
@@ -321,7 +321,8 @@ class SmtpEmail(Channel):
         finally:  # also when cancelled: a conversation broken off cannot be taken up again
             if connection is not None:
                 connection.mails += 1
-                if done and connection.mails < _MAX_MAILS and connection.client.is_connected:
+                if done and connection.mails < self.settings.mails_per_connection and connection.client.is_connected:
+                    connection.idle_since = self.services.clock.now()
                     pool.idle.append(connection)
                 elif done:
                     await _leave(connection.client)
@@ -335,7 +336,7 @@ class SmtpEmail(Channel):
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
         if pool is None:
-            pool = self._pools[loop] = _Pool()
+            pool = self._pools[loop] = _Pool(asyncio.Semaphore(self.settings.max_connections))
             # a loop closes its open generators when it ends: that is how the sockets kept for it are not left behind
             pool.lifetime = self._until_loop_ends(loop, pool)
             await anext(pool.lifetime)
@@ -513,7 +514,7 @@ def _mail_options(client: SMTP, mail: Mail) -> list[str]:
     if mail.needs_utf8:
         if not client.supports_extension("smtputf8"):
             raise ProviderError(
-                Category.VALIDATION, Disposition.NEVER, Transmitted.NO, vendor_message="no SMTPUTF8 at the server"
+                Category.RECIPIENT, Disposition.NEVER, Transmitted.NO, vendor_message="no SMTPUTF8 at the server"
             )
         options += ["BODY=8BITMIME", "SMTPUTF8"]
     if client.supports_extension("dsn"):  # headers are enough to know it by; the whole mail would tell others its words

@@ -5,7 +5,8 @@ Settings of the channel.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -98,6 +99,28 @@ def _link_base(_instance: object, attribute: Attribute[Any], value: str | None) 
         raise InvalidValueError(msg)
 
 
+def _texts(value: Iterable[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _beginnings(_instance: object, attribute: Attribute[Any], value: tuple[str, ...]) -> None:
+    if not all(is_link_base(each) for each in value):
+        msg = f"{attribute.name} must hold beginnings of https links, without query or fragment"
+        raise InvalidValueError(msg)
+    if value and find_spec("segno") is None:
+        msg = f"{attribute.name} needs segno, which is not installed: pip install 'cobranza-smtp-email[qr]'"
+        raise InvalidValueError(msg)
+
+
+def _within(least: int, most: int) -> Callable[[object, Attribute[Any], int], None]:
+    def check(_instance: object, attribute: Attribute[Any], value: int) -> None:
+        if not least <= value <= most:
+            msg = f"{attribute.name} must lie between {least} and {most}"
+            raise InvalidValueError(msg)
+
+    return check
+
+
 @frozen(kw_only=True)
 class SmtpEmailSettings:
     """
@@ -121,6 +144,10 @@ class SmtpEmailSettings:
             each mail's addresses then carry its reference.
         inbound_secret: Keys with which mail that came back is signed when it is handed to the webhook: the first signs
             our references, all are accepted. Without one, nothing that comes back is read.
+        qr_for: Beginnings of payment links, ``https://pay.example/``. A mail whose text holds one such link shows it as
+            a QR picture too. Needs segno (extra ``qr``).
+        max_connections: Most connections that are open at once, for each event loop.
+        mails_per_connection: After so many mails a connection is left.
         delivery_receipts: Whether to ask for a report of each delivery too. Few servers send one.
         oauth_access_token: A ready access token: the login is then AUTH XOAUTH2. Fetched at every login, so a callable
             or a file that something else keeps fresh serves.
@@ -151,6 +178,9 @@ class SmtpEmailSettings:
     tag_addresses: bool = False
     inbound_secret: tuple[Secret, ...] = field(default=(), converter=_secrets)
     delivery_receipts: bool = False
+    qr_for: tuple[str, ...] = field(default=(), converter=_texts, validator=_beginnings)
+    max_connections: int = field(default=4, validator=_within(1, 20))
+    mails_per_connection: int = field(default=100, validator=_within(1, 1000))
     oauth_access_token: Secret | None = None
     oauth_endpoint: str | None = field(default=None, validator=_endpoint)
     oauth_client_id: str | None = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from email.header import Header
 from email.message import EmailMessage
@@ -23,6 +23,7 @@ from urllib.parse import quote
 from attrs import field, frozen
 
 from cobranza_sdk import Attachment, Category, Disposition, OutboundMessage, ProviderError, Secret, Transmitted
+from cobranza_smtp_email._qr import payment_link, picture, shown
 from cobranza_smtp_email._references import seal, tagged, xtext
 
 #: Sum of the attached files in bytes. Base64 adds 37 %, and most servers take 20 to 25 MB.
@@ -35,6 +36,7 @@ _MAX_LOCAL = 64  # octets, RFC 5321, 4.5.3.1.1
 _MAX_ADDRESS = 254  # octets that fit between the brackets of a path of 256
 
 _ENCODED_WORD = re.compile(r"=\?.*?\?=", re.DOTALL)
+_OTHER_DOTS = frozenset("\u3002\uff0e\uff61")  # which IDNA 2003 took for full stops
 _LINE_SEPARATORS = "\u2028\u2029"
 _LOCAL = re.compile(r"""[^\s\x00-\x20\x7f-\x9f"(),:;<>@\[\\\].]+(?:\.[^\s\x00-\x20\x7f-\x9f"(),:;<>@\[\\\].]+)*""")
 _DOMAIN = re.compile(r"(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -100,14 +102,20 @@ class Mailbox:
 
 
 def _ascii_domain(host: str) -> str | None:
+    """
+    The name that DNS knows (IDNA 2008). Nothing is mapped but capitals: a domain that only looks like one is refused.
+    """
     host = host.lower()
-    try:
-        ascii_host = host.encode("idna").decode("ascii")
-        # the codec maps some letters away (ß becomes ss): a domain that does not survive the way back is another one
-        same = ascii_host.isascii() and (host.isascii() or ascii_host.encode().decode("idna") == host)
-    except UnicodeError:
+    if len(host) > _MAX_ADDRESS or not _OTHER_DOTS.isdisjoint(host):
         return None
-    return ascii_host if same and _DOMAIN.fullmatch(ascii_host) else None
+    if not host.isascii() or "xn--" in host:
+        import idna
+
+        try:
+            host = idna.encode(host).decode("ascii")
+        except (idna.IDNAError, UnicodeError):
+            return None
+    return host if _DOMAIN.fullmatch(host) else None
 
 
 @frozen(kw_only=True)
@@ -153,6 +161,7 @@ def compose(
     bounces: Mailbox | None = None,
     key: Secret | None = None,
     tags: bool = False,
+    qr_for: Sequence[str] = (),
     at: datetime,
 ) -> Mail:
     """
@@ -169,6 +178,7 @@ def compose(
         bounces: Envelope sender, or None for *sender*.
         key: Signs the reference by which a mail that comes back is known, or None.
         tags: Whether the addresses to which mail comes back carry that reference.
+        qr_for: Beginnings of payment links: the one in the text is shown as a QR picture too.
         at: For the Date header, aware.
 
     Raises:
@@ -192,6 +202,7 @@ def compose(
         *_subject(message.subject or sender_name),
         ("Date", format_datetime(at)),
         ("Message-ID", f"<{identifier}>"),
+        *_thread(message.correlation, sender),
         *([] if answers == str(sender) else [("Reply-To", answers)]),
         ("Auto-Submitted", "auto-generated"),
         ("X-Auto-Response-Suppress", "All"),
@@ -205,7 +216,7 @@ def compose(
     if unsubscribe is not None and one_click:
         headers.append(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
 
-    body = _body(message)
+    body = _body(message, qr_for, f"qr.{message.attempt_id}@{sender.domain}")
     block = "".join(f"{name}: {value}\r\n" for name, value in headers).encode()
     content = block + body.as_bytes(policy=_BODY_POLICY)
     _require_intended(content, [*(name for name, _ in headers), *body.keys()])
@@ -256,18 +267,38 @@ def _address(name: str, mailbox: Mailbox, display: str | None) -> str:
     return f"{phrase} <{mailbox}>"
 
 
-def _body(message: OutboundMessage) -> EmailMessage:
+def _thread(correlation: str | None, sender: Mailbox) -> list[tuple[str, str]]:
+    """
+    What holds the mails of one outreach together: each refers to the same root, which follows from the outreach's id.
+
+    No mail bears the root's id: none knows whether it is the first. Mail programs draw the thread all the same.
+    """
+    if correlation is None or not _ATTEMPT_ID.fullmatch(correlation):
+        return []
+    root = f"<outreach.{correlation}@{sender.domain}>"
+    return [("In-Reply-To", root), ("References", root)]
+
+
+def _body(message: OutboundMessage, qr_for: Sequence[str], content_id: str) -> EmailMessage:
+    """
+    mixed, when there are files, of: alternative of plain text and HTML; the HTML with its picture is related.
+    """
     if sum(len(attachment.content) for attachment in message.attachments) > MAX_ATTACHED:
         raise _invalid()
     body = EmailMessage(policy=_BODY_POLICY)
     try:
         # always quoted-printable: 7 bits on every hop, and no line grows too long
         body.set_content(_NEWLINE.sub("\n", message.text), cte="quoted-printable")
-        if message.html is not None:
-            html = _NEWLINE.sub("\n", message.html)
-            body.add_alternative(html, subtype="html", cte="quoted-printable")
+        link = payment_link(message.text, qr_for)
+        markup = message.html if link is None else shown(message.text, message.html, link, content_id)
+        if markup is not None:
+            body.add_alternative(_NEWLINE.sub("\n", markup), subtype="html", cte="quoted-printable")
     except UnicodeEncodeError:
         raise _invalid() from None
+    page = body.get_body(("html",))
+    if link is not None and page is not None:
+        name = f"<{content_id}>"
+        page.add_related(picture(link), "image", "png", cid=name, disposition="inline", filename="qr.png")
     for attachment in message.attachments:
         _attach(body, attachment)
     return body
@@ -275,6 +306,8 @@ def _body(message: OutboundMessage) -> EmailMessage:
 
 def _attach(body: EmailMessage, attachment: Attachment) -> None:
     filename = _checked(attachment.filename)
+    if attachment.is_elsewhere:  # nothing is fetched here, and an empty file would be a lie
+        raise _invalid()
     if not _MEDIA_TYPE.fullmatch(attachment.content_type) or "/" in filename or "\\" in filename:
         raise _invalid()
     maintype, subtype = attachment.content_type.lower().split("/")
