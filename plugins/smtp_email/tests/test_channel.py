@@ -594,6 +594,27 @@ async def test_starttls_encrypts_before_the_login(
     assert len(tls_sandbox.received) == 1
 
 
+async def test_implicit_tls_encrypts_from_the_first_byte(
+    certificate: Path, clock: FixedClock, make_message: Make
+) -> None:
+    """
+    RFC 8314 prefers it: there is no moment at which anything could be stripped.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with SmtpSandbox(clock=clock, tls_context=context, implicit_tls=True) as server:
+        channel = make_provider(SmtpEmail, {**server.settings, "ca_file": str(certificate)})
+        health = await channel.check()
+        await channel.send(make_message())
+        await channel.aclose()
+        stranger = await refused(make_provider(SmtpEmail, server.settings), make_message())
+
+    assert channel.settings.tls == "implicit"
+    assert health.detail.startswith("TLS, logged in")
+    assert len(server.received) == 1
+    assert axes(stranger) == ("config", "fix_first", "no")
+
+
 async def test_stripped_starttls_is_refused(tls_sandbox: SmtpSandbox, certificate: Path, make_message: Make) -> None:
     """
     Whoever removes STARTTLS on the way wants the password and the mail in clear.

@@ -78,6 +78,7 @@ class SmtpSandbox(Sandbox):
         port: Port on 127.0.0.1, 0 for a free one.
         webhook_url: Where a mail's one-click link leads instead of a public address, or None.
         tls_context: Certificate and key with which to demand STARTTLS; None serves without TLS, on loopback.
+        implicit_tls: Whether to encrypt with it from the first byte instead.
         username: Account that must log in, or None to ask for no login.
     """
 
@@ -90,10 +91,12 @@ class SmtpSandbox(Sandbox):
         port: int = 0,
         webhook_url: str | None = None,
         tls_context: ssl.SSLContext | None = None,
+        implicit_tls: bool = False,
         username: str | None = "sandbox-account",
     ) -> None:
         super().__init__(clock=clock, port=port, webhook_url=webhook_url)
         self.tls_context = tls_context
+        self.implicit_tls = implicit_tls
         self.username = username
         self.password = "sandbox-password"  # noqa: S105  # opens nothing but this emulator on loopback
         self.inbound_secret = "sandbox-inbound-secret"  # noqa: S105  # likewise
@@ -141,7 +144,7 @@ class SmtpSandbox(Sandbox):
         return {
             "host": "127.0.0.1",
             "port": self.port,
-            "tls": "none" if self.tls_context is None else "starttls",
+            "tls": "none" if self.tls_context is None else "implicit" if self.implicit_tls else "starttls",
             "from_address": "cobranza@example.com",
             "unsubscribe_secret": "sandbox-unsubscribe-secret",
             "inbound_secret": self.inbound_secret,
@@ -441,7 +444,8 @@ class _Server:
 
     def __init__(self, sandbox: SmtpSandbox, listening: socket.socket) -> None:
         self._handler = _Handler(sandbox)
-        self._tls_context = sandbox.tls_context
+        self._from_start = sandbox.tls_context if sandbox.implicit_tls else None
+        self._tls_context = None if sandbox.implicit_tls else sandbox.tls_context
         self._listening = listening
         self._connections: list[SMTP] = []
         self._ready = threading.Event()
@@ -473,7 +477,7 @@ class _Server:
 
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        server = await self._loop.create_server(self._connection, sock=self._listening)
+        server = await self._loop.create_server(self._connection, sock=self._listening, ssl=self._from_start)
         self._ready.set()
         await self._stopping.wait()
         server.close()
