@@ -19,7 +19,7 @@ import segno
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cobranza_sdk import Address, Attachment, OutboundMessage, ProviderError
+from cobranza_sdk import Address, Attachment, CobranzaError, OutboundMessage, ProviderError, Secret
 from cobranza_smtp_email._message import MAX_ATTACHED, Mail, Mailbox, clean, compose
 
 Make = Callable[..., OutboundMessage]
@@ -364,6 +364,51 @@ def test_whatever_the_data_the_headers_are_the_intended_ones(
         assert sorted(parsed.keys()) == sorted(expected)
         assert [str(address) for address in parsed["To"].addresses] == ["ana@example.net"]
         assert parsed["From"].addresses[0].addr_spec == "cobranza@example.com"
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    attempt_id=st.just("a1") | pieces,
+    correlation=st.just("o1") | pieces,
+    locale=st.just("es-PE") | pieces,
+    kind=st.just("application/pdf") | pieces,
+    text=st.just(PAY) | pieces,
+    html=pieces,
+)
+def test_no_other_field_becomes_a_header_either(
+    attempt_id: str, correlation: str, locale: str, kind: str, text: str, html: str, make_message: Make
+) -> None:
+    """
+    Ids and types come from other programs, and they too stand in headers.
+    """
+    try:
+        changes = {"attempt_id": attempt_id, "correlation": correlation, "locale": locale, "text": text, "html": html}
+        file = Attachment(filename="a.pdf", content_type=kind, content=b"x")
+        mail = mail_of(make_message(attachments=[file], **changes), **QR, key=Secret("k"), tags=True)
+    except CobranzaError:  # no mail, no injection
+        return
+
+    allowed = {"From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "X-Auto-Response-Suppress"}
+    allowed |= {"Content-Language", "List-Unsubscribe", "List-Unsubscribe-Post", "Content-Type", "MIME-Version"}
+    allowed |= {"In-Reply-To", "References", "Reply-To"}
+    assert set(read(mail).keys()) <= allowed
+    assert mail.recipient == "ana@example.net"
+    assert mail.sender.endswith("@example.com")
+
+
+@given(address=st.one_of(pieces, pieces.map(lambda text: f"{text}@example.net"), pieces.map(lambda text: f"a@{text}")))
+def test_no_address_becomes_a_command(address: str) -> None:
+    """
+    It is written between the brackets of RCPT, after which the server reads commands.
+    """
+    mailbox = Mailbox.parse(address)
+
+    if mailbox is not None:
+        written = str(mailbox)
+        assert not set(written) & set('\r\n\t <>()[]:;,\\"\x00\x85\u2028\u2029')
+        assert written.count("@") == 1
+        assert written.rpartition("@")[2].isascii()
+        assert Mailbox.parse(written) == mailbox
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -71,6 +71,32 @@ def test_a_fetched_link_changes_nothing(method: str) -> None:
         make_channel().verify(request(method=method))
 
 
+def test_who_opens_the_link_is_told_how_to_leave() -> None:
+    """
+    Some mail programs only open it: a refusal there would end in a complaint.
+    """
+    told = make_channel().challenge(request(method="GET", body=b""))
+
+    assert told is not None
+    assert all(word in told for word in ("BAJA", "SAIR", "STOP"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        request(),
+        request(f"{BASE}?t=canary", method="GET"),
+        request(BASE, method="GET"),
+        request(LINK, method="PUT"),
+    ],
+)
+def test_nothing_else_is_a_handshake(other: WebhookRequest) -> None:
+    """
+    What is answered here is not verified, and so must not swallow what has to be.
+    """
+    assert make_channel().challenge(other) is None
+
+
 @pytest.mark.parametrize(
     ("kind", "body"),
     [

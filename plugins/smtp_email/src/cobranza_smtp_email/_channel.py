@@ -200,6 +200,12 @@ class SmtpEmail(Channel):
         reply = await self._carry(mail)
         return Accepted(provider_message_id=mail.message_id, status=reply)
 
+    def challenge(self, request: WebhookRequest) -> str | None:
+        """
+        Tell who opens an unsubscribe link in a browser how to leave. Scanners open links too, so nothing else happens.
+        """
+        return _webhooks.opened_in_a_browser(request, self._link_keys())
+
     def verify(self, request: WebhookRequest) -> VerifiedEnvelope:
         """
         Accept a signed mail that came back, or the POST of a one-click unsubscribe, and nothing else.

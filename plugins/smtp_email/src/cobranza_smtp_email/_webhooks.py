@@ -52,6 +52,27 @@ def verify(request: WebhookRequest, *, account: str, secrets: Iterable[Secret]) 
     return request.verified(account=account, scheme=SCHEME, signed=signed)
 
 
+#: What a reader sees who opens the link in a browser. Nothing that was pressed elsewhere leads here.
+HOW_TO_LEAVE = (
+    "Para no recibir más estos correos, pulse «Cancelar suscripción» en su programa de correo, o responda BAJA.\n"
+    "Para não receber mais estes e-mails, toque em «Cancelar inscrição» no seu programa de e-mail, ou responda SAIR.\n"
+    "To stop these e-mails, press “Unsubscribe” in your mail program, or answer STOP.\n"
+)
+
+
+def opened_in_a_browser(request: WebhookRequest, secrets: Iterable[Secret]) -> str | None:
+    """
+    What to show for a link of ours that was only fetched; None for anything else. It changes nothing.
+    """
+    if request.method.upper() != "GET":
+        return None
+    try:
+        _signed(request.url, secrets)
+    except WebhookRejectedError:
+        return None
+    return HOW_TO_LEAVE
+
+
 def parse(envelope: VerifiedEnvelope) -> Sequence[Event]:
     """
     Read the attempt's id. Whom it reached the core knows.
