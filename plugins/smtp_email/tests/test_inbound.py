@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -245,7 +246,8 @@ def test_a_bounce_of_a_bounce_is_nothing() -> None:
     What is returned there was no mail of ours, whatever it quotes.
     """
     inner = sent().report(action="failed", status="5.1.1", diagnostic="")
-    outer = sent(headers=inner.partition(b"\r\n\r\n")[0] + f"\r\nReferences: <{OURS}>\r\n".encode())
+    headers = inner.partition(b"\r\n\r\n")[0] + b"\r\n"
+    outer = sent(headers=headers, sender=tagged("b@example.com", REFERENCE), wishes={"ENVID": REFERENCE})
 
     assert read(outer.report(action="failed", status="5.1.1", diagnostic="")) == []
 
@@ -642,6 +644,7 @@ def test_what_needs_a_key_says_so(changes: dict[str, Any]) -> None:
 
 HOSTILE = {
     "parts": b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(39)),
+    "deep": b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(300)),
     "blocks": b"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
     + b"A: b\r\n\r\n" * 30_000,
     "comments": b"From: ana@example.net\r\nContent-Type: text/html\r\n\r\n" + b"<!--" * 60_000,
@@ -659,6 +662,7 @@ def test_no_mail_takes_the_reader_long(kind: str) -> None:
     mail = (HOSTILE[kind] + b"x\r\n" * 90_000)[:MAX_MAIL]
     began = time.process_time()
 
-    read(mail)
+    with suppress(WebhookRejectedError):
+        read(mail)
 
     assert time.process_time() - began < 1.5
