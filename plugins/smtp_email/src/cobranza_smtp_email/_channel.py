@@ -10,7 +10,6 @@ import contextlib
 import hmac
 import re
 from collections.abc import AsyncGenerator, Sequence
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
@@ -63,7 +62,7 @@ _COMMAND_S = 60.0
 _FINAL_DOT_S = 300.0
 _QUIT_S = 5.0
 #: Servers hang up on who is silent, mostly after five minutes: what has been idle longer is not tried again.
-_MAX_IDLE = timedelta(minutes=2)
+_MAX_IDLE_S = 120.0
 
 _BY_TOKEN, _BY_PASSWORD = "XOAUTH2", "PLAIN or LOGIN"
 _START_INPUT, _CLOSING = 354, 421
@@ -77,7 +76,7 @@ _LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 class _Connection:
     client: SMTP
     mails: int = 0
-    idle_since: datetime | None = None
+    idle_since: float | None = None
 
 
 @define(eq=False)
@@ -90,7 +89,7 @@ class _Pool:
     idle: list[_Connection] = field(factory=list)
     lifetime: AsyncGenerator[None, None] | None = None
 
-    def take(self, now: datetime) -> _Connection | None:
+    def take(self, now: float) -> _Connection | None:
         """
         The kept connection that was used last, unless it is dead or was silent for too long. No NOOP is spent on it:
         MAIL itself shows whether it lives, and a mail that finds it dead goes out on a new one.
@@ -98,7 +97,7 @@ class _Pool:
         while self.idle:
             connection = self.idle.pop()
             since = connection.idle_since
-            if connection.client.is_connected and since is not None and now - since <= _MAX_IDLE:
+            if connection.client.is_connected and since is not None and now - since <= _MAX_IDLE_S:
                 return connection
             connection.client.close()
         return None
@@ -299,7 +298,7 @@ class SmtpEmail(Channel):
         """
         pool = await self._pool()
         async with pool.slots:
-            kept = pool.take(self.services.clock.now())
+            kept = pool.take(self.services.clock.monotonic())
             if kept is not None:
                 progress = Progress(stage=Stage.MAIL, reused=True)
                 answer = await self._try(pool, kept, mail, progress)
@@ -328,7 +327,7 @@ class SmtpEmail(Channel):
             if connection is not None:
                 connection.mails += 1
                 if done and connection.mails < self.settings.mails_per_connection and connection.client.is_connected:
-                    connection.idle_since = self.services.clock.now()
+                    connection.idle_since = self.services.clock.monotonic()
                     pool.idle.append(connection)
                 elif done:
                     await _leave(connection.client)
