@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar
@@ -33,6 +34,7 @@ from cobranza_sdk import (
     OutboundMessage,
     ProviderError,
     Sandbox,
+    SandboxMessage,
     Secret,
     Transmitted,
     Undetermined,
@@ -414,3 +416,66 @@ def test_a_skip_ends(today: date, runs: bool) -> None:
         AssertionError if runs else pytest.skip.Exception, match="text" if runs else "the vendor mends it"
     ):
         kit.test_answers_are_told()
+
+
+class FolderSandbox(Sandbox):
+    """
+    Stands in for a vendor that takes messages out of memory: it listens nowhere.
+    """
+
+    name = "acme_sms"
+    taken: ClassVar[list[SandboxMessage]] = []
+
+    def start(self) -> None:
+        self.taken.clear()
+
+    def stop(self) -> None: ...
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return dict(AcmeSmsSandbox(clock=self.clock).settings)
+
+    @property
+    def received(self) -> Sequence[SandboxMessage]:
+        return self.taken
+
+
+class Folder(AcmeSms):
+    @property
+    def hosts(self) -> Sequence[str]:
+        return ()
+
+    async def send(self, message: OutboundMessage) -> Accepted:
+        made = Accepted(provider_message_id=f"f-{len(FolderSandbox.taken)}")
+        now = self.services.clock.now()
+        FolderSandbox.taken.append(
+            SandboxMessage(provider_message_id=made.provider_message_id, to=message.to, text=message.text, at=now)
+        )
+        return made
+
+
+class Smuggler(Folder):
+    async def send(self, message: OutboundMessage) -> Accepted:
+        with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
+            return await super().send(message)
+
+
+def test_a_channel_without_connections_has_no_wire_to_be_cut() -> None:
+    """
+    Where the emulator listens nowhere, the checks that stand between say that they do not apply.
+    """
+    kit = type("Kit", (Signs,), {"provider": Folder, "sandbox": FolderSandbox})()
+
+    with pytest.raises(pytest.skip.Exception, match="not applicable: its emulator listens nowhere"):
+        kit.test_a_cut_connection_never_denies_what_the_vendor_has()
+    kit.test_only_declared_hosts_are_reached()
+
+
+def test_a_channel_that_says_it_connects_to_nothing_is_held_to_it() -> None:
+    """
+    Whichever library opens a connection, it is seen: no channel gets past the wire by saying that there is none.
+    """
+    kit = type("Kit", (Signs,), {"provider": Smuggler, "sandbox": FolderSandbox})()
+
+    with pytest.raises(AssertionError, match="found: 1 connections were opened"):
+        kit.test_only_declared_hosts_are_reached()

@@ -605,7 +605,8 @@ class Sandbox(ABC):
     @abstractmethod
     def start(self) -> None:
         """
-        Serve on loopback in a background thread; *port* then holds the real one.
+        Serve on loopback in a background thread; *port* then holds the real one. It stays 0 where there is nothing
+        to serve, for a provider that opens no connections.
         """
 
     @abstractmethod

@@ -49,7 +49,7 @@ from cobranza_sdk.testing._conformance import (
     wrong_settings,
 )
 from cobranza_sdk.testing._providers import EPOCH, make_provider
-from cobranza_sdk.testing._wire import Hooks, Relay, Wire, through
+from cobranza_sdk.testing._wire import Hooks, Relay, Wire, connecting, through
 
 T = TypeVar("T")
 
@@ -283,6 +283,8 @@ class ChannelConformance(Conformance):
             if not relayed:
                 yield Bench(cls=type(self), sandbox=sandbox, hooks=hooks, clock=clock)
                 return
+            if not sandbox.port:
+                not_applicable("its emulator listens nowhere: there is nothing to stand between")
             with Relay(sandbox.port) as relay:
                 yield Bench(cls=type(self), sandbox=sandbox, hooks=hooks, clock=clock, relay=relay)
 
@@ -799,11 +801,14 @@ class ChannelConformance(Conformance):
         with self.bench() as bench:
 
             async def send(provider: Channel) -> set[str]:
-                await bench.sent(provider, bench.message())
+                with connecting() as reached:
+                    await bench.sent(provider, bench.message())
+                if not bench.sandbox.port and reached:  # whatever way it went: not only by its services
+                    bench.fail(f"{len(reached)} connections were opened", "none, since its emulator listens nowhere")
                 return set(provider.hosts)
 
             declared = bench.run(send)
-            if not declared:
+            if not declared and bench.sandbox.port:
                 bench.fail("no hosts are declared", "every host that it connects to")
             strangers = bench.wire.hosts - declared
             if strangers:

@@ -7,9 +7,10 @@ All of it is real: sockets on loopback, threads, bytes.
 from __future__ import annotations
 
 import socket
+import sys
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -142,6 +143,33 @@ def _moved(value: Any, old: int, new: int) -> Any:
     if isinstance(value, int):
         return new if value == old else value
     return value.replace(f":{old}", f":{new}") if isinstance(value, str) else value
+
+
+#: Lists that are told of every connection, while somebody looks.
+_LOOKING: list[list[Any]] = []
+_HOOKED = threading.Event()
+
+
+def _heard(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "socket.connect":
+        for reached in _LOOKING:
+            reached.append(arguments[1])
+
+
+@contextmanager
+def connecting() -> Iterator[list[Any]]:
+    """
+    The addresses to which this process opens connections meanwhile, whichever library does it.
+    """
+    if not _HOOKED.is_set():  # the interpreter keeps such a hook for ever
+        _HOOKED.set()
+        sys.addaudithook(_heard)
+    reached: list[Any] = []
+    _LOOKING.append(reached)
+    try:
+        yield reached
+    finally:
+        _LOOKING[:] = [each for each in _LOOKING if each is not reached]
 
 
 @frozen(kw_only=True)
