@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 from typing import Any
 
@@ -245,6 +245,58 @@ def test_a_late_failure_is_failed_and_stays_counted(world: Any) -> None:
     assert [row["kind"] for row in world.rows("SELECT kind FROM contact_events")] == ["charge"]
     again = world.apply(world.event(EventKind.FAILED, provider_message_id="M-1", error=BOUNCED))
     assert (again.what, again.failed_attempt) == ("repeated", None)
+
+
+@pytest.mark.parametrize(
+    ("told", "seen", "is_direct"),
+    [
+        ("no_answer", "no_answer", False),
+        ("voicemail", "voicemail", False),
+        ("wrong_number", "wrong_number", False),
+        ("expired", "failed", False),
+        ("not_sent", "failed", False),  # that nothing left the house is not for a receipt to say
+        ("cancelled", "failed", False),
+        (None, "failed", False),
+    ],
+)
+def test_what_a_person_found_is_what_the_rules_see(world: Any, told: str | None, seen: str, is_direct: bool) -> None:
+    """
+    Whoever called and reached nobody has made an attempt and no direct contact; no word takes the attempt away.
+    """
+    world.accepted()
+    world.apply(world.event(EventKind.FAILED, provider_message_id="M-1", outcome=told))
+    following = world.plan(anchor=date(2026, 8, 3))
+
+    (past,) = world.acme.attempts.facts([following])[following].history
+
+    assert (past.outcome, past.is_attempt, past.is_direct) == (seen, True, is_direct)
+
+
+@pytest.mark.parametrize("kind", [EventKind.DELIVERED, EventKind.READ])
+def test_a_word_does_not_make_a_contact_unmade(world: Any, kind: EventKind) -> None:
+    """
+    Only a failure is made in vain: what was delivered or read counts whatever word comes with it.
+    """
+    world.accepted()
+    world.apply(world.event(kind, provider_message_id="M-1", outcome="no_answer"))
+    following = world.plan(anchor=date(2026, 8, 3))
+
+    (past,) = world.acme.attempts.facts([following])[following].history
+
+    assert (past.is_attempt, past.is_direct) == (True, True)
+
+
+def test_what_a_person_found_stands_in_the_ledger(world: Any) -> None:
+    """
+    Who answered is evidence: the ledger keeps the word, and the attempt its reason.
+    """
+    attempt_id = world.accepted()
+    world.apply(world.event(EventKind.DELIVERED, provider_message_id="M-1", outcome="other_person"))
+
+    (told,) = [event for event in world.tenant.events() if event.kind == "attempt.delivered"]
+
+    assert told.payload == {"channel": "sms", "outcome": "other_person"}
+    assert world.attempt(attempt_id)["state"] == "delivered"
 
 
 def test_a_read_message_did_not_fail(world: Any) -> None:

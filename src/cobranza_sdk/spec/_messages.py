@@ -4,8 +4,10 @@ What goes to a channel and what comes back.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from attrs import field, frozen
 from attrs.validators import optional
@@ -13,6 +15,8 @@ from attrs.validators import optional
 from cobranza_sdk.model import Address, EventKind, InvalidValueError, Money
 from cobranza_sdk.model._checks import aware, not_blank, opaque_id, texts
 from cobranza_sdk.spec._errors import ProviderError
+
+_WORD = re.compile(r"[a-z][a-z_]{0,31}", re.ASCII)
 
 
 @frozen(kw_only=True)
@@ -246,6 +250,12 @@ class Undetermined:
     reason: str = "no look-up"
 
 
+def _a_word(_instance: object, _attribute: object, value: Any) -> None:
+    if not isinstance(value, str) or not _WORD.fullmatch(value):
+        msg = "Event.outcome must be one word of small letters and _, for example no_answer"
+        raise InvalidValueError(msg)
+
+
 @frozen(kw_only=True)
 class Event:
     """
@@ -266,6 +276,9 @@ class Event:
         refunded: What was given back of *money* so far, refunds and charge-backs together, or None.
         reference: Reference of a payment or a template, or None.
         raw: The vendor's own fields worth keeping, JSON-ready.
+        outcome: What a person found who carried the contact out, in a word such as ``no_answer`` or ``other_person``;
+            it stands in the ledger. One that proves that nobody was reached is, with *kind* ``failed``, what rules see.
+            None where no person did.
     """
 
     kind: EventKind = field(converter=EventKind)
@@ -282,6 +295,7 @@ class Event:
     reference: str | None = None
     raw: Mapping[str, object] = field(factory=dict, repr=False)
     refunded: Money | None = None
+    outcome: str | None = field(default=None, validator=optional(_a_word))
 
 
 @frozen(kw_only=True)

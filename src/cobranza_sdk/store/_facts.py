@@ -12,7 +12,7 @@ from typing import Any
 from attrs import field, frozen
 from sqlalchemy import Connection, Row, and_, case, exists, func, or_, select
 
-from cobranza_sdk.model import Address, AttemptState, Money, PastContact
+from cobranza_sdk.model import NOT_ATTEMPTED, NOT_REACHED, Address, AttemptState, Money, PastContact
 from cobranza_sdk.store._overrides import Override, open_overrides
 from cobranza_sdk.store._schema import (
     attempts,
@@ -229,6 +229,7 @@ def read_history(
             attempts.c.creditor_id,
             attempts.c.read_at,
             attempts.c.replied_at,
+            attempts.c.reason,
             contact_points.c.holder_role,
         )
         .join(attempts, attempts.c.id == contact_events.c.attempt_id)
@@ -250,6 +251,13 @@ def read_history(
     return {person_id: tuple(pasts) for person_id, pasts in found.items()}
 
 
+def failure_of(reason: str | None) -> str:
+    """
+    The outcome of an attempt that failed: what a person found, if it says that an attempt was made in vain.
+    """
+    return reason if reason in NOT_REACHED - NOT_ATTEMPTED else "failed"
+
+
 def _past(row: Any, now: datetime) -> PastContact:
     outcome, outcome_at = None, None
     if row.replied_at is not None:
@@ -257,7 +265,7 @@ def _past(row: Any, now: datetime) -> PastContact:
     elif row.read_at is not None:
         outcome, outcome_at = "read", row.read_at
     elif row.state == AttemptState.FAILED:
-        outcome = "failed"
+        outcome = failure_of(row.reason)
     # Accepted, sent, delivered and unknown have no final outcome: they count as if the person had been reached.
     return PastContact(
         at=min(row.at, now),  # a clock that was set back must not make a contact unseen

@@ -279,7 +279,7 @@ class Inbox:
             values |= {"state": state, "settled_at": self._scope.clock.now()}
             if row.state == AttemptState.UNKNOWN:
                 values["resolution"] = "accepted"
-            values["reason"] = str(event.error or "failed") if state is AttemptState.FAILED else None
+            values["reason"] = event.outcome or str(event.error or "failed") if state is AttemptState.FAILED else None
         if state is AttemptState.FAILED and event.error is not None and event.error.category == "opted_out":
             self._withdraw(
                 connection, record, row.creditor_id, row.person_id, row.debtor_id, row.channel, event.occurred_at
@@ -287,13 +287,10 @@ class Inbox:
         if not values:
             return Outcome(what="repeated")
         connection.execute(update(attempts).where(attempts.c.id == row.id).values(**values))
-        payload: dict[str, Any] = {"channel": row.channel}
-        if event.error is not None:
-            payload |= {"category": str(event.error.category), "code": event.error.vendor_code}
         record(
             f"attempt.{state}",
             _subjects(row),
-            payload,
+            {"channel": row.channel, **_told(event)},
             at=event.occurred_at,
             creditor_id=row.creditor_id,
             correlation=row.outreach_id,
@@ -527,6 +524,15 @@ def _subjects(row: Row[Any]) -> dict[str, str | None]:
     return {"debtor": row.debtor_id, "outreach": row.outreach_id, "attempt": row.id}
 
 
+def _told(event: Event) -> dict[str, Any]:
+    """
+    What a receipt tells beside its kind.
+    """
+    found = {} if event.outcome is None else {"outcome": event.outcome}
+    error = event.error
+    return found if error is None else {**found, "category": str(error.category), "code": error.vendor_code}
+
+
 def _packed(event: Event) -> dict[str, Any]:
     error = event.error
     return {
@@ -540,6 +546,7 @@ def _packed(event: Event) -> dict[str, Any]:
         "reference": event.reference,
         "raw": dict(event.raw),
         "refunded": None if event.refunded is None else [event.refunded.minor, event.refunded.currency],
+        "outcome": event.outcome,
     }
 
 
@@ -561,5 +568,6 @@ def _entry(row: Row[Any]) -> Entry:
         reference=data["reference"],
         raw=data["raw"],
         refunded=None if refunded is None else Money(*refunded),
+        outcome=data.get("outcome"),
     )
     return Entry(id=row.id, endpoint=row.endpoint, event=event, received_at=row.received_at)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 
 from cobranza_sdk.model import Address, PastContact
 from cobranza_sdk.store._database import reading
-from cobranza_sdk.store._facts import HISTORY
+from cobranza_sdk.store._facts import HISTORY, failure_of
 from cobranza_sdk.store._ledger import read_events
 from cobranza_sdk.store._schema import attempts, contact_events, contact_points, debtors, decisions, outreaches
 from cobranza_sdk.store._scope import CreditorScope
@@ -168,6 +168,7 @@ class Past:
                 attempts.c.read_at,
                 attempts.c.replied_at,
                 attempts.c.failed_at,
+                attempts.c.reason,
                 contact_points.c.holder_role,
             )
             .join(attempts, attempts.c.id == contact_events.c.attempt_id)
@@ -231,7 +232,7 @@ def _past(row: Any, at: datetime) -> PastContact:
     elif row.read_at is not None and row.read_at <= at:
         outcome, outcome_at = "read", row.read_at
     elif row.failed_at is not None and row.failed_at <= at:
-        outcome = "failed"
+        outcome = failure_of(row.reason)
     return PastContact(
         at=row.at,
         channel=row.channel,
