@@ -315,7 +315,7 @@ def test_an_unknown_emulator_is_named_with_those_that_exist() -> None:
     A slip in the provider's name.
     """
     assert (
-        "expected one of mercado_pago, smtp_email, twilio_sms, whatsapp_cloud"
+        "expected one of agent_calls, agent_letters, agent_visits, mercado_pago, smtp_email, twilio_sms, whatsapp_cloud"
         in cobranza("sandbox", "twilio", code=1).stderr
     )
 
