@@ -1,0 +1,124 @@
+"""
+Nothing is shown that the gate does not permit at that moment; what cannot be judged is not shown either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from cobranza_agent_tasks._desk import Desk, GateError, WithdrawnError
+from cobranza_agent_tasks._tasks import TakenError, Task, TaskError, TaskList
+from cobranza_sdk import Decision, Finding, Verdict
+
+NOW = datetime(2026, 8, 5, 15, 0, tzinfo=UTC)
+HALF_AN_HOUR = timedelta(minutes=30)
+
+Make = Callable[..., Task]
+
+
+def allows(_attempt_id: str) -> Decision:
+    return Decision(verdict=Verdict.ALLOW, at=NOW)
+
+
+def refuses(verdict: Verdict) -> Callable[[str], Decision]:
+    finding = Finding(
+        rule="pe.cap", verdict=verdict, citation="Ley 1, art. 2", pack="pe 1", message={"es": "ya se le contactó"}
+    )
+    return lambda _attempt_id: Decision(verdict=verdict, at=NOW, findings=(finding,))
+
+
+def desk_of(tasks: TaskList, gate: Any) -> Desk:
+    return Desk(tasks=tasks, gate=gate, now=lambda: NOW)
+
+
+def test_what_is_permitted_is_shown(tasks: TaskList, task: Make) -> None:
+    tasks.add(task())
+    asked: list[str] = []
+
+    def gate(attempt_id: str) -> Decision:
+        asked.append(attempt_id)
+        return allows(attempt_id)
+
+    assert desk_of(tasks, gate).show("A-1") == task()
+    taken = desk_of(tasks, gate).take("A-1", by="rosa", length=HALF_AN_HOUR)
+    assert (taken.taken_by, taken.taken_until) == ("rosa", NOW + HALF_AN_HOUR)
+    assert asked == ["A-1", "A-1"]
+
+
+@pytest.mark.parametrize("verdict", [Verdict.DENY, Verdict.DEFER, Verdict.AMEND])
+@pytest.mark.parametrize("way", ["show", "take"])
+def test_what_is_not_permitted_any_more_is_withdrawn(tasks: TaskList, task: Make, verdict: Verdict, way: str) -> None:
+    """
+    The agent is told the rule and the law; the core is owed the end of the attempt.
+    """
+    tasks.add(task())
+    desk = desk_of(tasks, refuses(verdict))
+
+    with pytest.raises(WithdrawnError, match=r"task A-1 is withdrawn: pe\.cap") as caught:
+        desk.show("A-1") if way == "show" else desk.take("A-1", by="rosa", length=HALF_AN_HOUR)
+
+    assert caught.value.hint == "Ley 1, art. 2: ya se le contactó"
+    assert [(outcome.outcome, outcome.reason) for _, outcome in tasks.unreported()] == [("withdrawn", "pe.cap")]
+    with pytest.raises(TaskError, match="has ended"):
+        desk_of(tasks, allows).show("A-1")
+
+
+def raising(_attempt_id: str) -> Decision:
+    raise RuntimeError
+
+
+def words(_attempt_id: str) -> str:
+    return "allow"
+
+
+@pytest.mark.parametrize("gate", [None, raising, words], ids=["missing", "raising", "no decision"])
+def test_without_a_decision_nothing_is_shown_and_nothing_is_lost(tasks: TaskList, task: Make, gate: Any) -> None:
+    """
+    Fail closed: the task stays, free for whoever comes when the gate is back.
+    """
+    tasks.add(task())
+    desk = desk_of(tasks, gate)
+
+    with pytest.raises(GateError, match="so nothing is shown"):
+        desk.show("A-1")
+    with pytest.raises(GateError, match="so nothing is shown"):
+        desk.take("A-1", by="rosa", length=HALF_AN_HOUR)
+    assert desk_of(tasks, allows).take("A-1", by="luis", length=HALF_AN_HOUR).taken_by == "luis"
+    assert tasks.unreported() == []
+
+
+def test_the_second_agent_is_told_before_the_gate_is_asked(tasks: TaskList, task: Make) -> None:
+    tasks.add(task())
+    desk_of(tasks, allows).take("A-1", by="rosa", length=HALF_AN_HOUR)
+
+    with pytest.raises(TakenError, match="taken by rosa"):
+        desk_of(tasks, raising).take("A-1", by="luis", length=HALF_AN_HOUR)
+    with pytest.raises(TakenError, match="taken by rosa"):
+        desk_of(tasks, raising).show("A-1")
+    assert desk_of(tasks, allows).show("A-1", by="rosa").id == "A-1"
+
+
+def test_a_window_that_has_become_shorter_is_the_one_shown(tasks: TaskList, task: Make) -> None:
+    """
+    And one that the gate says is over shows nothing.
+    """
+    tasks.add(task())
+    ends = [NOW + timedelta(hours=1), NOW]
+
+    def gate(_attempt_id: str) -> Decision:
+        return Decision(verdict=Verdict.ALLOW, at=NOW, not_after=ends.pop(0))
+
+    assert desk_of(tasks, gate).show("A-1").not_after == NOW + timedelta(hours=1)
+    with pytest.raises(TaskError, match="past the end of its legal window"):
+        desk_of(tasks, gate).show("A-1")
+
+
+def test_what_is_past_its_window_is_not_even_judged(tasks: TaskList, task: Make) -> None:
+    tasks.add(task(not_after=NOW))
+
+    with pytest.raises(TaskError, match="past the end of its legal window"):
+        desk_of(tasks, raising).show("A-1")
