@@ -21,6 +21,7 @@ from cobranza_sdk import (
     ConfigurationError,
     EventKind,
     Found,
+    LiveInterlockError,
     OutboundMessage,
     ProviderError,
     Undetermined,
@@ -50,6 +51,25 @@ async def test_a_message_becomes_a_task_with_the_end_of_its_window(
     kept = tasks.get(accepted.provider_message_id)
     assert (kept.address, kept.script, kept.not_after) == (message.to, message.text, message.not_after)
     assert (kept.callback_url, kept.created_at) == ("https://cobranza.example.com/webhooks/calls", clock.now())
+
+
+@pytest.mark.parametrize("live", [False, True])
+async def test_a_task_remembers_whether_it_is_for_practice(
+    calls: AgentCalls, tasks: TaskList, message: OutboundMessage, live: bool
+) -> None:
+    """
+    Law 13: live = false is the default.
+    """
+
+    class Egress:
+        def require(self, host: str) -> None:
+            if not live:
+                raise LiveInterlockError(host)
+
+    calls.services = evolve(calls.services, egress=Egress())
+    await calls.send(message)
+
+    assert tasks.get("A-1").practice is not live
 
 
 async def test_a_window_that_has_closed_makes_no_task(

@@ -181,6 +181,24 @@ def test_an_sdk_that_cannot_judge_again_shows_nothing(
     assert tasks.get("A-1").ended_at is None
 
 
+def test_practice_shows_no_number_anywhere(office: Office, tasks: TaskList, task: Make, tmp_path: Path) -> None:
+    """
+    Law 13, on the screen, in the export and on paper.
+    """
+    tasks.add(task(practice=True))
+    tasks.add(task("L-1", channel="letter", address=HOME, practice=True))
+
+    shown = office("show", "A-1", "--json")
+    assert (shown["address"], shown["practice"]) == (None, True)
+    office("show", "A-1")
+    assert "to: no address: it was made with live = false, for practice" in office.out
+    office("export", "--out", str(tmp_path / "list.csv"))
+    assert "51900" not in (tmp_path / "list.csv").read_text("utf-8-sig")
+    found = office("letters", "--out", str(tmp_path / "post"), "--by", "rosa", "--json")
+    assert (found["written"], list(found["left_out"])) == ([], ["L-1"])
+    assert tasks.get("L-1").taken_by is None
+
+
 def test_two_agents_do_not_call_one_person(office: Office, tasks: TaskList, task: Make) -> None:
     """
     S-043: the second is told who has it and until when, and sees no address.

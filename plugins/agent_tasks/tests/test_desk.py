@@ -122,3 +122,14 @@ def test_what_is_past_its_window_is_not_even_judged(tasks: TaskList, task: Make)
 
     with pytest.raises(TaskError, match="past the end of its legal window"):
         desk_of(tasks, raising).show("A-1")
+
+
+def test_with_live_false_people_practise_on_the_script_alone(tasks: TaskList, task: Make) -> None:
+    """
+    Law 13: a list that was made to try things out leads to nobody's telephone.
+    """
+    tasks.add(task(practice=True))
+
+    shown = desk_of(tasks, allows).take("A-1", by="rosa", length=HALF_AN_HOUR)
+
+    assert (shown.address, shown.script) == (None, "¿Hablo con Ana Prueba?")

@@ -10,10 +10,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 
+from cobranza_agent_tasks._desk import Desk, WithdrawnError
 from cobranza_agent_tasks._report import Account, report_all
-from cobranza_agent_tasks._tasks import Outcome, TaskList
-from cobranza_sdk import Cobranza, Secret, WebhookRequest
+from cobranza_agent_tasks._tasks import Outcome, Task, TaskList
+from cobranza_sdk import Cobranza, Consent, Money, Payment, Secret, WebhookRequest
 from cobranza_sdk.testing import FixedClock
 
 SECRET = "agent-secret-1"
@@ -221,6 +223,59 @@ def test_a_task_that_nobody_did_ends_its_attempt_as_failed(
         assert [ended.outcome for ended in tasks.expire(clock.now())] == ["expired"]
         assert told(cobranza, tasks, clock) == 1
         assert states(cobranza) == [("failed", "expired")]
+
+
+def in_hands(cobranza: Cobranza, owing: Any, tasks: TaskList, clock: FixedClock) -> tuple[Desk, Task]:
+    """
+    A call that was planned an hour ago, and the desk that shows it by the core's own gate.
+    """
+    cobranza.portfolio.put(*owing)
+    cobranza.plan()
+    cobranza.dispatch()
+    (task,) = tasks.tasks()
+    clock.advance(timedelta(hours=1))
+    return Desk(tasks=tasks, gate=cobranza.attempts.recheck, now=clock.now), task
+
+
+def test_the_gate_permits_the_call_that_it_has_charged(
+    house: House, owing: Any, tasks: TaskList, clock: FixedClock
+) -> None:
+    """
+    The call's own charge does not stand in its way, and asking charges nothing more.
+    """
+    with house(pack("attempts")) as cobranza:
+        desk, task = in_hands(cobranza, owing, tasks, clock)
+        events = len(list(cobranza.events()))
+
+        assert desk.take(task.id, by="rosa", length=timedelta(minutes=30)).script == task.script
+        assert len(list(cobranza.events())) == events
+
+
+@pytest.mark.parametrize("change", ["opted out", "paid", "stopped", "held"])
+def test_what_has_changed_since_withdraws_the_call(
+    house: House, owing: Any, tasks: TaskList, clock: FixedClock, change: str
+) -> None:
+    """
+    Nobody is called who has paid, or asked not to be, while the task lay in the list.
+    """
+    debtor, _ = owing
+    with house() as cobranza:
+        desk, task = in_hands(cobranza, owing, tasks, clock)
+        if change == "opted out":
+            taken_back = Consent(channel="call", granted=False, at=clock.now())
+            cobranza.portfolio.put(evolve(debtor, consents=[taken_back]))
+        elif change == "paid":
+            paid = Payment(external_id="P-1", debtor_id="D-1", amount=Money.of("100.00", "PEN"), paid_at=clock.now())
+            cobranza.portfolio.put(paid)
+        elif change == "stopped":
+            cobranza.stop("audit")
+        else:
+            cobranza.holds.place("D-1", "dispute", by="jefa")
+
+        with pytest.raises(WithdrawnError, match="is withdrawn: "):
+            desk.take(task.id, by="rosa", length=timedelta(minutes=30))
+        assert told(cobranza, tasks, clock) == 1
+        assert states(cobranza)[0] == ("failed", "withdrawn")
 
 
 def test_a_report_that_comes_twice_counts_once(house: House, owing: Any, tasks: TaskList, clock: FixedClock) -> None:

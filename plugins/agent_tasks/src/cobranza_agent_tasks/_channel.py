@@ -27,6 +27,7 @@ from cobranza_sdk import (
     EventKind,
     Found,
     Health,
+    LiveInterlockError,
     OutboundMessage,
     ProviderError,
     Transmitted,
@@ -35,6 +36,8 @@ from cobranza_sdk import (
     WebhookRequest,
 )
 
+#: Stands for everybody that an agent can reach: no machine has this name.
+_PEOPLE = "people.invalid"
 #: How long one attempt is one task. The file keeps the ids of tasks for good; a promise needs an end.
 IDEMPOTENT_FOR = timedelta(days=3650)
 
@@ -65,6 +68,7 @@ class _AgentChannel(Channel):
             callback_url=message.callback_url or self.services.webhook_url,
             created_at=now,
             not_after=message.not_after,
+            practice=not self._is_live(),
         )
         try:
             # Not left behind when it is cancelled: a task that came to be after the answer would be nobody's.
@@ -72,6 +76,16 @@ class _AgentChannel(Channel):
         except TaskListError as error:
             raise _classed(error) from error
         return Accepted(provider_message_id=kept.id, status="open")
+
+    def _is_live(self) -> bool:
+        """
+        Whether people may be reached: the interlock that guards connections is asked for the telephone too.
+        """
+        try:
+            self.services.egress.require(_PEOPLE)
+        except LiveInterlockError:
+            return False
+        return True
 
     async def lookup(self, attempt: AttemptRef) -> Found | Absent | Undetermined:
         """

@@ -31,6 +31,7 @@ EXIT_DOMAIN, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 _WORDS = tuple(dict.fromkeys(word for words in OUTCOMES.values() for word in words))
 _MAX_NAME = 64
+_PRACTICE = "no address: it was made with live = false, for practice"
 
 
 class Instant(click.ParamType[datetime]):
@@ -334,10 +335,13 @@ def _letter(room: Room, task: Task, by: str, dated: datetime | None) -> bytes:
     """
     A letter as PDF; one that cannot be printed is given back.
     """
+    if task.address is None:
+        room.tasks.release(task.id, by=by)
+        raise LetterError(_PRACTICE)
     account = account_of(task, room.house.accounts)
     letter = Letter(
         sender=() if account is None else account.sender,
-        address="" if task.address is None else task.address.value,
+        address=task.address.value,
         dated=None if dated is None else dated.date(),
         subject=task.subject,
         text=task.script or "",
@@ -382,13 +386,14 @@ def _row(row: Row) -> dict[str, Any]:
 
 
 def _tell(options: Options, task: Task) -> None:
-    address = None if task.address is None else task.address.value
+    address = _PRACTICE if task.address is None else task.address.value
     closes = None if task.not_after is None else task.not_after.isoformat()
     if options.as_json:
         told = {
             "task": task.id,
             "channel": task.channel,
-            "address": address,
+            "address": None if task.address is None else address,
+            "practice": task.practice,
             "closes_at": closes,
             "taken_by": task.taken_by,
             "taken_until": None if task.taken_until is None else task.taken_until.isoformat(),

@@ -36,6 +36,7 @@ CREATE TABLE tasks (
     callback_url TEXT,
     created_at TEXT NOT NULL,
     not_after TEXT,
+    practice INTEGER NOT NULL,
     taken_by TEXT,
     taken_until TEXT,
     ended_at TEXT
@@ -103,6 +104,7 @@ class Task:
         callback_url: Where its outcome goes, or None when the SDK has no public address.
         created_at: When it was made, aware UTC.
         not_after: End of the legal window, or None.
+        practice: Whether it was made with ``live = false``: then nobody is shown where to call.
         taken_by: Who has reserved it last.
         taken_until: When that reservation ends.
         ended_at: When it ended, or None while it is open.
@@ -118,6 +120,7 @@ class Task:
     callback_url: str | None = field(repr=False)
     created_at: datetime
     not_after: datetime | None
+    practice: bool = False
     taken_by: str | None = None
     taken_until: datetime | None = None
     ended_at: datetime | None = None
@@ -199,7 +202,7 @@ class TaskList:
                 return known
             connection.execute(
                 "INSERT INTO tasks (id, channel, scheme, address, subject, script, locale, purpose,"
-                " callback_url, created_at, not_after) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+                " callback_url, created_at, not_after, practice) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
                 (
                     task.id,
                     task.channel,
@@ -212,6 +215,7 @@ class TaskList:
                     task.callback_url,
                     _text(task.created_at),
                     None if task.not_after is None else _text(task.not_after),
+                    int(task.practice),
                 ),
             )
         return task
@@ -540,6 +544,7 @@ def _read(row: Any) -> Task:
         callback_url=row["callback_url"],
         created_at=datetime.fromisoformat(row["created_at"]),
         not_after=_instant(row["not_after"]),
+        practice=bool(row["practice"]),
         taken_by=row["taken_by"],
         taken_until=_instant(row["taken_until"]),
         ended_at=_instant(row["ended_at"]),
