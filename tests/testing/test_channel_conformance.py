@@ -424,6 +424,7 @@ class FolderSandbox(Sandbox):
     """
 
     name = "acme_sms"
+    listens = False
     taken: ClassVar[list[SandboxMessage]] = []
 
     def start(self) -> None:

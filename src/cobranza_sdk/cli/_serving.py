@@ -63,7 +63,8 @@ def sandbox_command(options: Options, provider: str, port: int, webhook_url: str
         if options.as_json:
             print_json({"provider": provider, "port": sandbox.port, "settings": settings})
         else:
-            click.echo(f"{provider} is emulated on 127.0.0.1:{sandbox.port} (Ctrl-C ends). Settings to reach it:")
+            where = f"on 127.0.0.1:{sandbox.port}" if sandbox.listens else "without a port"
+            click.echo(f"{provider} is emulated {where} (Ctrl-C ends). Settings to reach it:")
             for name, value in settings.items():
                 click.echo(f"  {name} = {value!r}")
             click.echo("Type what happens to a message, for example `reply ID BAJA`; `help` lists it.")

@@ -91,12 +91,12 @@ def toml_value(value: Any) -> str:
 
 def emulated_channels(plugins: Plugins) -> list[tuple[str, type[Channel], type[Sandbox]]]:
     """
-    Channels that come with an emulator, one per kind of channel: kind, provider class, emulator class.
+    Channels that come with an emulator that listens, one per kind of channel: kind, provider class, emulator class.
     """
     found: dict[str, tuple[str, type[Channel], type[Sandbox]]] = {}
     for name in plugins.names("channel"):
         emulator = plugins.provided.get(("sandbox", name))
-        if emulator is not None:
+        if emulator is not None and emulator.item.listens:
             channel = plugins.provided["channel", name].item
             kind = channel.capabilities.channel
             found.setdefault(kind, (kind, channel, emulator.item))

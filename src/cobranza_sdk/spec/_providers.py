@@ -596,6 +596,8 @@ class Sandbox(ABC):
 
     #: Name of the provider it stands in for.
     name: ClassVar[str]
+    #: Whether it serves on a port. False where the provider connects to nothing: then *port* means nothing.
+    listens: ClassVar[bool] = True
 
     def __init__(self, *, clock: Clock, port: int = 0, webhook_url: str | None = None) -> None:
         self.clock = clock
@@ -605,8 +607,7 @@ class Sandbox(ABC):
     @abstractmethod
     def start(self) -> None:
         """
-        Serve on loopback in a background thread; *port* then holds the real one. It stays 0 where there is nothing
-        to serve, for a provider that opens no connections.
+        Serve on loopback in a background thread; *port* then holds the real one.
         """
 
     @abstractmethod

@@ -283,7 +283,7 @@ class ChannelConformance(Conformance):
             if not relayed:
                 yield Bench(cls=type(self), sandbox=sandbox, hooks=hooks, clock=clock)
                 return
-            if not sandbox.port:
+            if not sandbox.listens:
                 not_applicable("its emulator listens nowhere: there is nothing to stand between")
             with Relay(sandbox.port) as relay:
                 yield Bench(cls=type(self), sandbox=sandbox, hooks=hooks, clock=clock, relay=relay)
@@ -803,12 +803,12 @@ class ChannelConformance(Conformance):
             async def send(provider: Channel) -> set[str]:
                 with connecting() as reached:
                     await bench.sent(provider, bench.message())
-                if not bench.sandbox.port and reached:  # whatever way it went: not only by its services
+                if not bench.sandbox.listens and reached:  # whatever way it went: not only by its services
                     bench.fail(f"{len(reached)} connections were opened", "none, since its emulator listens nowhere")
                 return set(provider.hosts)
 
             declared = bench.run(send)
-            if not declared and bench.sandbox.port:
+            if not declared and bench.sandbox.listens:
                 bench.fail("no hosts are declared", "every host that it connects to")
             strangers = bench.wire.hosts - declared
             if strangers:

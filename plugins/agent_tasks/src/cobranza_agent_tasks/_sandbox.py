@@ -1,7 +1,7 @@
 """
 People for development: they work a list as agents do, and report as the command line does.
 
-There is nothing to listen on: the list is a file in a folder of its own, and *port* stays 0.
+There is nothing to listen on: the list is a file in a folder of its own.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ class AgentSandbox(Sandbox):
         by: The agent's name.
     """
 
+    listens: ClassVar[bool] = False
+
     def __init__(
         self, *, clock: Clock, port: int = 0, webhook_url: str | None = None, by: str = "agente.prueba"
     ) -> None:
-        super().__init__(clock=clock, port=0, webhook_url=webhook_url)
-        del port
+        super().__init__(clock=clock, port=port, webhook_url=webhook_url)
         self.by = by
         self._folder: Path | None = None
 
