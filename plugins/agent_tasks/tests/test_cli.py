@@ -21,7 +21,7 @@ from cobranza_agent_tasks._house import House, Setup, house_of
 from cobranza_agent_tasks._report import Account, post
 from cobranza_agent_tasks._tasks import Outcome, Task, TaskError, TaskList
 from cobranza_agent_tasks._webhooks import SIGNATURE, parse_envelope, verify_request
-from cobranza_sdk import Address, Decision, Event, Finding, Secret, Verdict, WebhookRequest
+from cobranza_sdk import Address, Decision, Event, Finding, InvalidValueError, Secret, Verdict, WebhookRequest
 from cobranza_sdk.testing import FixedClock
 
 Make = Callable[..., Task]
@@ -434,7 +434,7 @@ page = "letter"
 
 def test_a_configuration_names_lists_secrets_and_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    The gate is the SDK's own, and None where it has none.
+    The gate is the SDK's own: what it does not know it does not judge.
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AGENT_NEW", "new")
@@ -444,6 +444,9 @@ def test_a_configuration_names_lists_secrets_and_addresses(tmp_path: Path, monke
     with house_of(tmp_path / "cobranza.toml") as house:
         calls, letters = house.accounts
         assert house.past_due([]) == {}
+        assert house.gate is not None
+        with pytest.raises(InvalidValueError, match="no such attempt"):
+            house.gate("A-1")
 
     assert (calls.name, calls.channel, calls.path) == ("calls", "call", "tasks.db")
     assert [secret.reveal() for secret in calls.secrets] == ["new", "old"]

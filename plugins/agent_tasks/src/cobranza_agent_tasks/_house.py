@@ -15,6 +15,10 @@ from cobranza_agent_tasks._desk import Gate
 from cobranza_agent_tasks._report import Account, Post, post
 from cobranza_sdk import Cobranza
 
+#: Attempts asked for at once.
+_PAGE = 500
+
+#: Providers of this plugin.
 NAMES = frozenset({"agent_calls", "agent_visits", "agent_letters"})
 
 
@@ -99,9 +103,11 @@ def _past_due(cobranza: Cobranza, task_ids: Sequence[str]) -> Mapping[str, int]:
     Days since the oldest open installment was due, where the debtor is.
     """
     place = cobranza.place
-    found: dict[str, int] = {}
-    for desk in place.desks.values():
-        for attempt_id, facts in desk.store.attempts.facts(list(task_ids)).items():
-            if facts.oldest_due_on is not None:
-                found[attempt_id] = (place.today_of(facts.debtor) - facts.oldest_due_on).days
-    return found
+    pages = [list(task_ids[start : start + _PAGE]) for start in range(0, len(task_ids), _PAGE)]
+    return {
+        attempt_id: (place.today_of(facts.debtor) - facts.oldest_due_on).days
+        for desk in place.desks.values()
+        for page in pages
+        for attempt_id, facts in desk.store.attempts.facts(page).items()
+        if facts.oldest_due_on is not None
+    }
