@@ -36,7 +36,7 @@ from cobranza_sdk.testing import make_provider
 from cobranza_sdk.testing._providers import EPOCH
 from cobranza_sdk.testing._wire import Hooks
 
-_ADDRESSES = {"e164": "+51900000001", "email": "d1@example.com"}
+_ADDRESSES = {"postal": "Ana Prueba | Lima", "e164": "+51900000001", "email": "d1@example.com"}
 _SCALARS: tuple[Any, ...] = (
     *(None, True, 0, -1, 10**30, 1e308, float("nan"), "", " ", "0", "1760000000", "9" * 400, "\0", "\ud800"),
     *("BAJA", "x" * 20_000, [], {}, [[]], {"": {}}, "2026-13-40T99:99:99Z", "+51900000001", "\u202e", "=?utf-8?q?x?="),
