@@ -563,6 +563,22 @@ def test_who_confirms_after_a_message_that_told_nothing_is_told(world: Any) -> N
     assert tuple(point.values()) == ("confirmed", "debtor")
 
 
+@pytest.mark.parametrize(("scheme", "believed"), [("e164", True), ("email", False)])
+def test_a_sender_that_anybody_can_write_confirms_nobody(world: Any, scheme: str, believed: bool) -> None:
+    """
+    Law 7: a carrier vouches for a phone number, nobody for the From of a mail. A mail has to quote the message.
+    """
+    world.put(with_phone("D-1", PHONE), world._owed("F-1", "D-1"))
+    world.accepted("D-1", discloses=False)
+    value = PHONE if scheme == "e164" else "d1@example.com"
+    world.rows("UPDATE contact_points SET scheme = ?, value = ?", scheme, value)
+    event = world.event(EventKind.INBOUND_MESSAGE, text="sí soy", address=Address(scheme, value))
+    quoting = world.event(EventKind.INBOUND_MESSAGE, text="sí soy", address=Address(scheme, value), reply_to="M-1")
+
+    assert world.tenant.inbox.was_identity(event, "sms") is believed
+    assert world.tenant.inbox.was_identity(quoting, "sms")
+
+
 def test_a_confirmation_of_a_message_that_told_all_asks_for_nothing_more(world: Any) -> None:
     """
     The debt was told already: it is not told again.

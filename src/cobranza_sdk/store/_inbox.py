@@ -181,8 +181,11 @@ class Inbox:
             row = self._answered(connection, event, endpoint)
             if row is None or row.discloses is not False or row.replied_at is not None:
                 return False
-            # Who shares a phone and quotes nothing may be anybody.
-            return bool(event.reply_to or event.attempt_id) or len(self._people(connection, event, row)) == 1
+            if event.reply_to or event.attempt_id:
+                return True
+            # Who shares a phone and quotes nothing may be anybody; and anybody can write whom a mail is from.
+            forgeable = event.address is None or event.address.scheme == "email"
+            return not forgeable and len(self._people(connection, event, row)) == 1
 
     def concerned(self, entry: Entry) -> tuple[str, str] | None:
         """
