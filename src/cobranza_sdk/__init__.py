@@ -63,11 +63,13 @@ if TYPE_CHECKING:
     from cobranza_sdk.spec import PaymentCapabilities as PaymentCapabilities
     from cobranza_sdk.spec import PaymentLink as PaymentLink
     from cobranza_sdk.spec import PaymentProvider as PaymentProvider
+    from cobranza_sdk.spec import PaymentSandbox as PaymentSandbox
     from cobranza_sdk.spec import Provider as Provider
     from cobranza_sdk.spec import ProviderError as ProviderError
     from cobranza_sdk.spec import RejectedRecord as RejectedRecord
     from cobranza_sdk.spec import ReplyInterpreter as ReplyInterpreter
     from cobranza_sdk.spec import Sandbox as Sandbox
+    from cobranza_sdk.spec import SandboxLink as SandboxLink
     from cobranza_sdk.spec import SandboxMessage as SandboxMessage
     from cobranza_sdk.spec import Secret as Secret
     from cobranza_sdk.spec import Services as Services
@@ -138,11 +140,13 @@ _HOME = {
         "PaymentCapabilities",
         "PaymentLink",
         "PaymentProvider",
+        "PaymentSandbox",
         "Provider",
         "ProviderError",
         "RejectedRecord",
         "ReplyInterpreter",
         "Sandbox",
+        "SandboxLink",
         "SandboxMessage",
         "Secret",
         "Services",

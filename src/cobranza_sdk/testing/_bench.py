@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 import anyio
 import httpx
@@ -21,6 +21,7 @@ from cobranza_sdk.testing._providers import make_provider
 from cobranza_sdk.testing._wire import Hooks, Relay, Wire, through
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Sandbox)
 
 _PATIENCE_S = 10.0
 #: Values that have no place where another type is expected.
@@ -55,13 +56,13 @@ class Lines:
 
 
 @define
-class Workbench:
+class Workbench(Generic[S]):
     """
     A provider, its vendor's emulator, and what stands between them.
     """
 
     cls: Any
-    sandbox: Sandbox
+    sandbox: S
     hooks: Hooks
     clock: FixedClock
     relay: Relay | None = None

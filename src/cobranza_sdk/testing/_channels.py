@@ -74,7 +74,7 @@ _REFUSALS: tuple[Any, ...] = (
 
 
 @define
-class Bench(Workbench):
+class Bench(Workbench[Sandbox]):
     """
     A channel, its vendor's emulator, and what stands between them.
     """

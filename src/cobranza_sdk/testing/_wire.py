@@ -167,12 +167,14 @@ class Wire(httpx.AsyncBaseTransport):
 
     Attributes:
         instead: Answer of the next request, which then does not reach the vendor.
+        failing: Raised by the next request, which then does not reach the vendor.
         altered: Changes the vendor's next answer.
         exchanges: What passed.
         hosts: To whom.
     """
 
     instead: httpx.Response | None = None
+    failing: httpx.HTTPError | None = None
     altered: Altered | None = None
     exchanges: list[Exchange] = field(factory=list)
     hosts: set[str] = field(factory=set)
@@ -183,7 +185,7 @@ class Wire(httpx.AsyncBaseTransport):
         """
         Whether an answer is prepared that no request has met.
         """
-        return self.instead is not None or self.altered is not None
+        return self.instead is not None or self.failing is not None or self.altered is not None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """
@@ -191,6 +193,9 @@ class Wire(httpx.AsyncBaseTransport):
         """
         self.hosts.add(request.url.host)
         Interlock(live=False).require(request.url.host)
+        failing, self.failing = self.failing, None
+        if failing is not None:
+            raise failing
         instead, self.instead = self.instead, None
         if instead is not None:
             await request.aread()

@@ -24,7 +24,7 @@ from attrs import define, evolve, frozen
 from cobranza_mercado_pago._amounts import DECIMALS, read_json, write_json
 from cobranza_mercado_pago._payments import read_moment
 from cobranza_mercado_pago._webhooks import REQUEST_ID, SIGNATURE, manifest, sign
-from cobranza_sdk import Clock, InvalidValueError, Money, Sandbox, SandboxMessage
+from cobranza_sdk import Clock, InvalidValueError, Money, PaymentSandbox, SandboxLink
 
 if TYPE_CHECKING:
     import asyncio
@@ -115,7 +115,7 @@ class _Running:
     end: Callable[[], None]
 
 
-class MercadoPagoSandbox(Sandbox):
+class MercadoPagoSandbox(PaymentSandbox):
     """
     Preferences, payments and refunds as far as this plugin needs them, with signed webhooks and a page to pay at.
 
@@ -123,14 +123,17 @@ class MercadoPagoSandbox(Sandbox):
         clock: The time it lives in.
         port: Port on 127.0.0.1, 0 for a free one.
         webhook_url: Where it posts webhooks, or None to post none.
-        currency: The account's only currency, which its country fixes.
+        currency: The account's only currency, which its country fixes; ``PEN`` when None.
     """
 
     name: ClassVar[str] = "mercado_pago"
 
-    def __init__(self, *, clock: Clock, port: int = 0, webhook_url: str | None = None, currency: str = "PEN") -> None:
-        super().__init__(clock=clock, port=port, webhook_url=webhook_url)
-        self.currency = currency
+    currency: str
+
+    def __init__(
+        self, *, clock: Clock, port: int = 0, webhook_url: str | None = None, currency: str | None = None
+    ) -> None:
+        super().__init__(clock=clock, port=port, webhook_url=webhook_url, currency=currency or "PEN")
         self._lock = threading.RLock()
         self._preferences: dict[str, dict[str, Any]] = {}
         self._payments: dict[str, _Payment] = {}
@@ -184,11 +187,27 @@ class MercadoPagoSandbox(Sandbox):
         }
 
     @property
-    def received(self) -> Sequence[SandboxMessage]:
+    def links(self) -> Sequence[SandboxLink]:
         """
-        Nothing: this vendor carries no messages. See `preferences`.
+        Links made so far, in order, as they stand now.
         """
-        return ()
+        return [self._link(each) for each in self.preferences]
+
+    def _link(self, preference: Mapping[str, Any]) -> SandboxLink:
+        item = preference["items"][0]
+        return SandboxLink(
+            id=preference["id"],
+            url=preference["init_point"],
+            amount=Money.of(Decimal(item["unit_price"]), item["currency_id"]),
+            reference=preference["external_reference"],
+            description=item["title"],
+            expires_at=_ends_at(preference),
+            is_open=self._is_open(preference),
+        )
+
+    def _is_open(self, preference: Mapping[str, Any]) -> bool:
+        ends_at = _ends_at(preference)
+        return ends_at is None or ends_at > self.clock.now()
 
     @property
     def preferences(self) -> Sequence[Mapping[str, Any]]:
@@ -243,8 +262,7 @@ class MercadoPagoSandbox(Sandbox):
         now = self.clock.now()
         with self._lock:
             preference = self._preference(preference_id)
-            ends_at = read_moment(preference.get("expiration_date_to"))
-            if preference.get("expires") and ends_at is not None and ends_at <= now:
+            if not self._is_open(preference):
                 msg = "the link has ended"
                 raise InvalidValueError(msg)
             item = preference["items"][0]
@@ -282,19 +300,21 @@ class MercadoPagoSandbox(Sandbox):
         """
         self.set_status(payment_id, *OUTCOMES["approved"])
 
-    def charge_back(self, payment_id: str) -> None:
+    def charge_back(self, payment_id: str) -> bool:
         """
         Let the card's holder take the money back.
         """
         self.set_status(payment_id, "charged_back", "settled")
+        return True
 
-    def give_back(self, payment_id: str, amount: Decimal | None = None) -> None:
+    def give_back(self, payment_id: str, amount: Money | None = None) -> bool:
         """
         Refund a payment, or a part of it, as the seller does in the panel.
         """
         with self._lock:
             payment = self._payment(payment_id)
-            self._give_back(payment, payment.amount - payment.refunded if amount is None else amount)
+            self._give_back(payment, payment.amount - payment.refunded if amount is None else amount.amount)
+        return True
 
     def _give_back(self, payment: _Payment, amount: Decimal) -> dict[str, Any]:
         now = self.clock.now()
@@ -318,10 +338,17 @@ class MercadoPagoSandbox(Sandbox):
         )
         return refund
 
-    def announce(self, payment_id: str, *, action: str = "payment.updated") -> int | None:
+    def announce(self, *payment_ids: str, action: str = "payment.updated") -> int | None:
         """
-        Post the signed webhook of a payment; returns the status code of our answer, or None when nobody answered.
+        Post the signed webhook of each payment; returns the status code of our last answer, or None when nobody
+        answered.
         """
+        answered = None
+        for payment_id in payment_ids:
+            answered = self._announce(payment_id, action)
+        return answered
+
+    def _announce(self, payment_id: str, action: str) -> int | None:
         if self.webhook_url is None:
             return None
         with self._lock:
@@ -624,6 +651,10 @@ def _refuse(refusal: _Refusal) -> Response:
     cause = [] if refusal.code is None else [{"code": refusal.code, "description": refusal.message, "data": None}]
     body = {"message": refusal.message, "error": refusal.error, "status": refusal.status, "cause": cause}
     return _answer(body, refusal.status, {"Retry-After": "1"} if refusal is _TOO_MANY else None)
+
+
+def _ends_at(preference: Mapping[str, Any]) -> datetime | None:
+    return read_moment(preference.get("expiration_date_to")) if preference.get("expires") else None
 
 
 def _stamp(at: datetime) -> str:
