@@ -21,6 +21,8 @@ from cobranza_sdk.spec import WebhookRequest
 
 _CHUNK = 65_536
 _SPEAKS_FIRST_S = 0.2
+#: How often the catcher of webhooks looks whether it is to end.
+_LOOK_S = 0.01
 
 
 class Relay:
@@ -268,7 +270,9 @@ class Hooks:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self.base = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.url = f"{self.base}/webhooks/conformance"
-        threading.Thread(target=self._server.serve_forever, daemon=True, name="conformance-hooks").start()
+        threading.Thread(
+            target=self._server.serve_forever, args=(_LOOK_S,), daemon=True, name="conformance-hooks"
+        ).start()
 
     def take(self) -> list[WebhookRequest]:
         """
