@@ -13,6 +13,7 @@ from cobranza_sdk._lazy import loads_lazily
 if TYPE_CHECKING:
     from cobranza_sdk.app import Cobranza as Cobranza
     from cobranza_sdk.loading import ConfigurationError as ConfigurationError
+    from cobranza_sdk.loading import LoopbackServer as LoopbackServer
     from cobranza_sdk.loading import PluginFailure as PluginFailure
     from cobranza_sdk.model import Address as Address
     from cobranza_sdk.model import AttemptState as AttemptState
@@ -87,7 +88,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "app": ("Cobranza",),
-    "loading": ("ConfigurationError", "PluginFailure"),
+    "loading": ("ConfigurationError", "LoopbackServer", "PluginFailure"),
     "model": (
         "Address",
         "AttemptState",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hmac
 import html
 import json
-import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -19,12 +18,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qs
 
-from attrs import define, evolve, frozen
+from attrs import evolve, frozen
 
 from cobranza_mercado_pago._amounts import DECIMALS, read_json, write_json
 from cobranza_mercado_pago._payments import read_moment
 from cobranza_mercado_pago._webhooks import REQUEST_ID, SIGNATURE, manifest, sign
-from cobranza_sdk import Clock, InvalidValueError, Money, PaymentSandbox, SandboxLink
+from cobranza_sdk import Clock, InvalidValueError, LoopbackServer, Money, PaymentSandbox, SandboxLink
 
 if TYPE_CHECKING:
     import asyncio
@@ -39,7 +38,6 @@ _ACCESS_TOKEN = "APP_USR-sandbox-access-token"  # noqa: S105  # the emulator's o
 _WEBHOOK_SECRET = "sandbox-webhook-secret"  # noqa: S105  # likewise
 _FIRST_PAYMENT = 18_552_260_001
 _FIRST_REFUND = 1_009_042_001
-_WAIT_S = 10.0
 _CALLBACK_S = 15.0
 _PAGE_SIZE = 50
 
@@ -105,16 +103,6 @@ class _Payment:
     updated_at: datetime
 
 
-@define
-class _Running:
-    """
-    A served emulator: the thread, and what ends it.
-    """
-
-    thread: threading.Thread
-    end: Callable[[], None]
-
-
 class MercadoPagoSandbox(PaymentSandbox):
     """
     Preferences, payments and refunds as far as this plugin needs them, with signed webhooks and a page to pay at.
@@ -141,7 +129,7 @@ class MercadoPagoSandbox(PaymentSandbox):
         self._faults: deque[str] = deque()
         self._webhooks = 0
         self._refunds = 0
-        self._running: _Running | None = None
+        self._server: LoopbackServer | None = None
         self._http: httpx.Client | None = None
 
     # -- running ---------------------------------------------------------------------------------------------------
@@ -150,26 +138,17 @@ class MercadoPagoSandbox(PaymentSandbox):
         """
         Serve on loopback in a background thread; *port* then holds the real one.
         """
-        if self._running is not None:
-            return
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", self.port))
-        except OSError:
-            listener.close()
-            raise
-        self.port = listener.getsockname()[1]
-        self._running = _serve(self._application, listener)
+        if self._server is None:
+            self._server = LoopbackServer(self._application, port=self.port)
+            self.port = self._server.port
 
     def stop(self) -> None:
         """
         Stop serving. Safe to call twice.
         """
-        running, self._running = self._running, None
-        if running is not None:
-            running.end()
-            running.thread.join(_WAIT_S)
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
         if self._http is not None:
             self._http.close()
             self._http = None
@@ -480,11 +459,11 @@ class MercadoPagoSandbox(PaymentSandbox):
             self._answers[key] = (body, answer)
         return answer
 
-    def _application(self, released: asyncio.Event) -> Starlette:
+    def _application(self, closing: asyncio.Event) -> Starlette:
         from starlette.applications import Starlette
         from starlette.routing import Route
 
-        change, ask = partial(self._changing, released), partial(self._asking, released)
+        change, ask = partial(self._changing, closing), partial(self._asking, closing)
         routes = (
             ("POST", "/checkout/preferences", change(lambda _, body: self._create(body))),
             ("GET", "/checkout/preferences/search", ask(lambda request: self._page_of_links(request.query_params))),
@@ -500,7 +479,7 @@ class MercadoPagoSandbox(PaymentSandbox):
         return Starlette(routes=[*signed_in, page], exception_handlers={404: _not_found, 405: _not_found})
 
     def _changing(
-        self, released: asyncio.Event, act: Callable[[Request, Mapping[str, Any]], Any], *, keyed: bool = False
+        self, closing: asyncio.Event, act: Callable[[Request, Mapping[str, Any]], Any], *, keyed: bool = False
     ) -> Callable[[Request], Any]:
         """
         An endpoint that does something, once per idempotency key where *keyed*.
@@ -514,7 +493,7 @@ class MercadoPagoSandbox(PaymentSandbox):
                     request, body, lambda asked: act(request, asked), keyed=keyed
                 )
             if fault == "hang":
-                await released.wait()
+                await closing.wait()
             if fault == "bad_json":
                 return _answer(_RUBBISH, 201)
             if fault == "taken_but_server_error":
@@ -523,7 +502,7 @@ class MercadoPagoSandbox(PaymentSandbox):
 
         return endpoint
 
-    def _asking(self, released: asyncio.Event, look: Callable[[Request], Any]) -> Callable[[Request], Any]:
+    def _asking(self, closing: asyncio.Event, look: Callable[[Request], Any]) -> Callable[[Request], Any]:
         """
         An endpoint that answers a question.
         """
@@ -533,7 +512,7 @@ class MercadoPagoSandbox(PaymentSandbox):
                 fault = self._faults.popleft() if self._faults else None
                 answer = look(request)
             if fault == "hang":
-                await released.wait()
+                await closing.wait()
             if fault == "bad_json":
                 return _answer(_RUBBISH)
             if fault is not None:
@@ -584,44 +563,6 @@ def _limit(query: Mapping[str, str]) -> int:
 def _cut(items: Sequence[Any], query: Mapping[str, str]) -> Sequence[Any]:
     start = int(query.get("offset", "0"))
     return items[start : start + _limit(query)]
-
-
-def _serve(application: Callable[[asyncio.Event], Starlette], listener: socket.socket) -> _Running:
-    import asyncio
-
-    import uvicorn
-
-    accepting, released = threading.Event(), asyncio.Event()
-    loops: list[asyncio.AbstractEventLoop] = []
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            loops.append(asyncio.get_running_loop())
-            accepting.set()
-
-    server = Server(
-        uvicorn.Config(
-            application(released), log_config=None, access_log=False, lifespan="off", ws="none", loop="asyncio"
-        )
-    )
-
-    def run() -> None:
-        try:
-            server.run(sockets=[listener])
-        finally:
-            listener.close()
-
-    def end() -> None:
-        server.should_exit = True
-        loops[0].call_soon_threadsafe(released.set)
-
-    thread = threading.Thread(target=run, name="mercado-pago-sandbox", daemon=True)
-    thread.start()
-    if not accepting.wait(_WAIT_S):
-        msg = "the emulator did not start"
-        raise RuntimeError(msg)
-    return _Running(thread, end)
 
 
 def _signed_in(endpoint: Callable[[Request], Any]) -> Callable[[Request], Any]:
