@@ -5,6 +5,7 @@ Checks of webhooks: proven, read, and believed in nothing but a name.
 from __future__ import annotations
 
 import json
+import typing
 from datetime import timedelta
 
 from attrs import evolve
@@ -96,7 +97,7 @@ class WebhookChecks(PaymentChecks):
                 bench.fail("taken after the old secret was removed", "WebhookRejectedError")
 
     def _is_several(self, name: str) -> bool:
-        return "tuple" in str(self.provider.config.__annotations__.get(name, "")).lower()
+        return "tuple" in str(typing.get_type_hints(self.provider.config).get(name)).lower()
 
     @check("a webhook that somebody kept must not be played again a year later")
     def test_an_old_webhook_is_not_replayed(self) -> None:
