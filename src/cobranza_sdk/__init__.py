@@ -13,6 +13,7 @@ from cobranza_sdk._lazy import loads_lazily
 if TYPE_CHECKING:
     from cobranza_sdk.app import Cobranza as Cobranza
     from cobranza_sdk.loading import ConfigurationError as ConfigurationError
+    from cobranza_sdk.loading import LoopbackServer as LoopbackServer
     from cobranza_sdk.loading import PluginFailure as PluginFailure
     from cobranza_sdk.model import Address as Address
     from cobranza_sdk.model import AttemptState as AttemptState
@@ -63,11 +64,13 @@ if TYPE_CHECKING:
     from cobranza_sdk.spec import PaymentCapabilities as PaymentCapabilities
     from cobranza_sdk.spec import PaymentLink as PaymentLink
     from cobranza_sdk.spec import PaymentProvider as PaymentProvider
+    from cobranza_sdk.spec import PaymentSandbox as PaymentSandbox
     from cobranza_sdk.spec import Provider as Provider
     from cobranza_sdk.spec import ProviderError as ProviderError
     from cobranza_sdk.spec import RejectedRecord as RejectedRecord
     from cobranza_sdk.spec import ReplyInterpreter as ReplyInterpreter
     from cobranza_sdk.spec import Sandbox as Sandbox
+    from cobranza_sdk.spec import SandboxLink as SandboxLink
     from cobranza_sdk.spec import SandboxMessage as SandboxMessage
     from cobranza_sdk.spec import Secret as Secret
     from cobranza_sdk.spec import Services as Services
@@ -85,7 +88,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "app": ("Cobranza",),
-    "loading": ("ConfigurationError", "PluginFailure"),
+    "loading": ("ConfigurationError", "LoopbackServer", "PluginFailure"),
     "model": (
         "Address",
         "AttemptState",
@@ -138,11 +141,13 @@ _HOME = {
         "PaymentCapabilities",
         "PaymentLink",
         "PaymentProvider",
+        "PaymentSandbox",
         "Provider",
         "ProviderError",
         "RejectedRecord",
         "ReplyInterpreter",
         "Sandbox",
+        "SandboxLink",
         "SandboxMessage",
         "Secret",
         "Services",

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -297,8 +296,8 @@ def test_a_refund_reopens_what_it_gave_back_and_waits_for_a_person(shop: Shop) -
     paid = shop.paid()
     shop.hear(paid)
     owed = []
-    for amount in (Decimal("40.25"), Decimal("59.75")):
-        shop.vendor.give_back(paid, amount)
+    for amount in ("40.25", "59.75"):
+        shop.vendor.give_back(paid, Money.of(amount, "PEN"))
         outcomes = [shop.hear(paid), shop.hear(paid)]
         assert outcomes == [{"applied": 1}, {"repeated": 1}]
         owed.append(shop.owed)
@@ -364,7 +363,7 @@ def test_a_payment_first_seen_with_a_part_given_back_counts_for_the_rest(shop: S
     Both are entries: what came, and what went.
     """
     paid = shop.paid()
-    shop.vendor.give_back(paid, Decimal("30.00"))
+    shop.vendor.give_back(paid, Money.of("30.00", "PEN"))
 
     assert shop.hear(paid) == {"applied": 1}
     assert shop.owed == 3000
@@ -383,7 +382,7 @@ def test_a_reversal_takes_back_what_is_due_latest_first(shop: Shop, receivable: 
     paid = shop.paid("150.00")
     shop.hear(paid)
 
-    shop.vendor.give_back(paid, Decimal("60.00"))
+    shop.vendor.give_back(paid, Money.of("60.00", "PEN"))
     shop.hear(paid)
 
     assert [row["open_minor"] for row in shop.rows("SELECT open_minor FROM installments ORDER BY due_on")] == [
@@ -476,7 +475,7 @@ def test_too_much_is_taken_once_the_rest_is_given_back(shop: Shop) -> None:
     assert shop.hear(paid) == {"refused": 1}
     assert shop.owed == 10_000
 
-    shop.vendor.give_back(paid, Decimal("30.00"))
+    shop.vendor.give_back(paid, Money.of("30.00", "PEN"))
 
     assert shop.hear(paid) == {"applied": 1}
     assert shop.owed == 0

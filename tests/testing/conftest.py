@@ -1,5 +1,5 @@
 """
-The channel that `cobranza new channel` writes is the kit's model: it is imported from where it is kept.
+What `cobranza new` writes is the model of the kits: it is imported from where it is kept.
 """
 
 from __future__ import annotations
@@ -7,4 +7,5 @@ from __future__ import annotations
 import sys
 from importlib.resources import files
 
-sys.path.insert(0, str(files("cobranza_sdk.cli") / "scaffold" / "channel" / "src"))
+for family in ("channel", "payment"):
+    sys.path.insert(0, str(files("cobranza_sdk.cli") / "scaffold" / family / "src"))

@@ -5,6 +5,7 @@ Certificates: what was checked, what was not, and whether it still speaks of wha
 from __future__ import annotations
 
 import json
+import os
 import sys
 from datetime import date
 from importlib.resources import files
@@ -13,22 +14,25 @@ from typing import Any
 
 import pytest
 
+from cobranza_acme_pay._provider import AcmePay
 from cobranza_acme_sms._channel import AcmeSms
 from cobranza_sdk import API_VERSION
 from cobranza_sdk.cli._plugins import _certificate, _words
 from cobranza_sdk.cli._root import run
 from cobranza_sdk.loading import Certificate, Plugin, Plugins, Provided, brought, content_digest
 from cobranza_sdk.model import CobranzaError
-from cobranza_sdk.testing import ChannelConformance
+from cobranza_sdk.testing import ChannelConformance, PaymentProviderConformance
 from cobranza_sdk.testing._certificate import certify
 from cobranza_sdk.testing._conformance import standard_checks
 
-SCAFFOLD = Path(str(files("cobranza_sdk.cli"))) / "scaffold" / "channel"
+SCAFFOLDS = Path(str(files("cobranza_sdk.cli"))) / "scaffold"
+SCAFFOLD = SCAFFOLDS / "channel"
 DAY = date(2026, 11, 22)
 BROKEN = """
 from datetime import date
 from typing import ClassVar
 
+from cobranza_acme_pay._provider import AcmePay
 from cobranza_acme_sms._channel import AcmeSms
 from cobranza_acme_sms._sandbox import AcmeSmsSandbox
 
@@ -54,6 +58,30 @@ def test_of_its_own():
     raise AssertionError("is no standard check, and is not run")
 """
 
+TRUSTING = """
+from cobranza_acme_pay._provider import AcmePay
+from cobranza_acme_pay._sandbox import AcmePaySandbox
+from cobranza_acme_pay._webhooks import SIGNATURE, WINDOW, signature
+
+from attrs import evolve
+from cobranza_sdk.testing import PaymentProviderConformance
+
+
+class Trusting(AcmePay):
+    def is_safe(self, url):
+        return bool(url)
+
+
+class TestTrusting(PaymentProviderConformance):
+    provider = Trusting
+    sandbox = AcmePaySandbox
+    replay_window = WINDOW
+
+    def signed(self, sandbox, body, like):
+        secret = sandbox.settings["webhook_secret"]
+        return evolve(like, body=body, headers={SIGNATURE: signature(secret, sandbox.clock.now(), body)})
+"""
+
 
 def acme(**changes: Any) -> Plugins:
     """
@@ -64,9 +92,18 @@ def acme(**changes: Any) -> Plugins:
     return Plugins(plugins=(Plugin(provides=(provided,), **{**told, **changes}),))
 
 
+def acme_pay() -> Plugins:
+    """
+    The scaffold of payments, likewise.
+    """
+    provided = Provided(family="payment", name="acme_pay", plugin="acme_pay", distribution="d", item=AcmePay)
+    told = {"name": "acme_pay", "distribution": "cobranza-acme-pay", "version": "0.1.0", "module": "cobranza_acme_pay"}
+    return Plugins(plugins=(Plugin(provides=(provided,), **told),))
+
+
 @pytest.fixture(autouse=True)
 def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(SCAFFOLD / "src"))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(str(SCAFFOLDS / name / "src") for name in ("channel", "payment")))
 
 
 def outcomes(found: Certificate) -> dict[str, tuple[str, str | None]]:
@@ -92,6 +129,27 @@ def test_a_channel_that_passes_every_check_is_certified() -> None:
     assert found.speaks_of("0.1.0", "cobranza_acme_sms")
     assert Certificate.read(found.to_json()) == found
     assert found.to_text().startswith("cobranza-acme-sms 0.1.0: certified\n")
+
+
+def test_a_payment_provider_is_certified_by_its_own_kit() -> None:
+    """
+    All sixty checks are on the certificate, each with how it ended; none of them is another family's.
+    """
+    found = certify(acme_pay(), "cobranza-acme-pay", SCAFFOLDS / "payment" / "tests", sdk="0.1.0", today=DAY)
+
+    (provider,) = found.providers
+    assert (provider["family"], provider["name"], found.holds) == ("payment", "acme_pay", True)
+    ended = outcomes(found)
+    assert list(ended) == standard_checks(PaymentProviderConformance)
+    assert {outcome for outcome, _ in ended.values()} == {"passed"}
+
+
+def test_a_payment_provider_that_takes_any_address_is_not_certified(tmp_path: Path) -> None:
+    (tmp_path / "test_trusting.py").write_text(TRUSTING, "utf-8")
+    found = certify(acme_pay(), "cobranza-acme-pay", tmp_path, sdk="0.1.0", today=DAY)
+
+    failed = [name for name, (outcome, _) in outcomes(found).items() if outcome == "failed"]
+    assert (found.holds, failed) == (False, ["test_the_address_of_a_link_is_safe"])
 
 
 def test_a_failure_and_a_skip_are_told_with_their_reasons(tmp_path: Path) -> None:

@@ -185,6 +185,8 @@ async def test_nobody_listening_means_no_link(build: Callable[..., MercadoPago],
         {"init_point": None},
         {"init_point": "javascript:alert(1)"},
         {"init_point": "https://pay.example.com/a b"},
+        {"init_point": "http://pay.example.com/1-a"},
+        {"init_point": "https://ana:word@pay.example.com/1-a"},
     ],
 )
 async def test_an_answer_that_is_not_the_link_asked_for_is_no_link(

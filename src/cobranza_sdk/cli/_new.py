@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from cobranza_sdk.cli._decide import Country
-from cobranza_sdk.cli._new_channel import channel_command
+from cobranza_sdk.cli._new_plugin import plugin_commands
 from cobranza_sdk.cli._output import print_json
 from cobranza_sdk.cli._pack_files import CASES, PACK
 from cobranza_sdk.cli._root import Options, command, today_option
@@ -175,4 +175,5 @@ def _rows() -> Iterator[_Row]:
 
 
 new_command.add_command(_pack)
-new_command.add_command(channel_command)
+for _each in plugin_commands():
+    new_command.add_command(_each)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cobranza_sdk.loading._certificates import CERTIFICATE, Certificate, brought, content_digest
     from cobranza_sdk.loading._configured import Accounts, Configured, configure, webhook_address
     from cobranza_sdk.loading._http import http_client
+    from cobranza_sdk.loading._loopback import LoopbackServer
     from cobranza_sdk.loading._plugins import Plugin, Plugins, Provided, load_plugins
     from cobranza_sdk.loading._services import FixedClock, Interlock, SystemClock, TimeIds
     from cobranza_sdk.loading._settings import SUPERVISOR, Settings, read_settings, settings_from
@@ -23,6 +24,7 @@ _HOME = {
     "_configured": ("Accounts", "Configured", "configure", "webhook_address"),
     "_plugins": ("Plugin", "Plugins", "Provided", "load_plugins"),
     "_http": ("http_client",),
+    "_loopback": ("LoopbackServer",),
     "_services": ("FixedClock", "Interlock", "SystemClock", "TimeIds"),
     "_settings": ("SUPERVISOR", "Settings", "read_settings", "settings_from"),
     "_structure": ("structure",),
@@ -37,6 +39,7 @@ __all__ = [
     "Configured",
     "FixedClock",
     "Interlock",
+    "LoopbackServer",
     "Plugin",
     "PluginError",
     "PluginFailure",

@@ -662,6 +662,96 @@ class Sandbox(ABC):
         self.stop()
 
 
+@frozen(kw_only=True)
+class SandboxLink:
+    """
+    A payment link that an emulator made, as its vendor understood it.
+
+    Attributes:
+        id: The id it gave out.
+        url: Where to pay. Whoever has it sees the debt: never printed.
+        amount: What it asks for.
+        reference: Ours.
+        description: What the payer reads.
+        expires_at: When it stops working, or None.
+        is_open: Whether it can be paid now.
+    """
+
+    id: str
+    url: str = field(repr=False)
+    amount: Money
+    reference: str
+    description: str = field(repr=False)
+    expires_at: datetime | None = field(default=None, validator=validators.optional(aware))
+    is_open: bool = True
+
+
+class PaymentSandbox(Sandbox):
+    """
+    The emulator of a vendor of payments: it makes links, and its payers and banks do what they are told.
+
+    Nothing is announced by itself: `announce` posts the vendor's signed webhook.
+
+    Args:
+        clock: The time it lives in.
+        port: Port on 127.0.0.1, 0 for a free one.
+        webhook_url: Where it posts webhooks, or None to post none.
+        currency: The account's, where the vendor's accounts have one; None leaves it to the emulator.
+    """
+
+    def __init__(
+        self, *, clock: Clock, port: int = 0, webhook_url: str | None = None, currency: str | None = None
+    ) -> None:
+        super().__init__(clock=clock, port=port, webhook_url=webhook_url)
+        self.currency = currency
+
+    @property
+    def received(self) -> Sequence[SandboxMessage]:
+        """
+        Nothing: payments are no messages. See `links`.
+        """
+        return ()
+
+    @property
+    @abstractmethod
+    def links(self) -> Sequence[SandboxLink]:
+        """
+        Links made so far, in order, as they stand now.
+        """
+
+    @abstractmethod
+    def pay(self, link_id: str, outcome: str = "approved") -> str | None:
+        """
+        Let somebody pay the whole amount of a link; returns the payment's id.
+
+        Args:
+            link_id: The link's id.
+            outcome: ``approved``, ``pending`` or ``rejected``; None answers one that this vendor does not know.
+
+        Raises:
+            InvalidValueError: There is no such link, or it is not open.
+        """
+
+    def give_back(self, payment_id: str, amount: Money | None = None) -> bool:
+        """
+        Refund a payment, or *amount* of it, as the seller does at the vendor; False where nothing is given back.
+        """
+        return False
+
+    def charge_back(self, payment_id: str) -> bool:
+        """
+        Let the payer's bank take a payment back; False where that cannot happen.
+        """
+        return False
+
+    def announce(self, *payment_ids: str) -> int | None:
+        """
+        Post the webhook of these payments: one for all where the vendor batches, else one for each. Returns the status
+        of the last answer, or None where nothing is posted.
+        """
+        return None
+
+
 def reachable(capabilities: ChannelCapabilities, address: Address) -> bool:
     """
     Whether a channel reaches an address of this scheme.

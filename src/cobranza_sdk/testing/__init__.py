@@ -9,6 +9,15 @@ from cobranza_sdk.testing._channels import ChannelConformance
 from cobranza_sdk.testing._conformance import Skip
 from cobranza_sdk.testing._erps import ErpConformance
 from cobranza_sdk.testing._packs import CompliancePackConformance
+from cobranza_sdk.testing._payments import PaymentProviderConformance
 from cobranza_sdk.testing._providers import make_provider
 
-__all__ = ["ChannelConformance", "CompliancePackConformance", "ErpConformance", "FixedClock", "Skip", "make_provider"]
+__all__ = [
+    "ChannelConformance",
+    "CompliancePackConformance",
+    "ErpConformance",
+    "FixedClock",
+    "PaymentProviderConformance",
+    "Skip",
+    "make_provider",
+]

@@ -23,6 +23,7 @@ from cobranza_sdk.testing._channels import ChannelConformance
 from cobranza_sdk.testing._conformance import standard_checks
 from cobranza_sdk.testing._erps import ErpConformance
 from cobranza_sdk.testing._packs import CompliancePackConformance
+from cobranza_sdk.testing._payments import PaymentProviderConformance
 from cobranza_sdk.testing._recorder import VARIABLE
 
 #: The kit of each family that has one.
@@ -30,6 +31,7 @@ _KITS: Mapping[str, type] = {
     "channel": ChannelConformance,
     "compliance": CompliancePackConformance,
     "erp": ErpConformance,
+    "payment": PaymentProviderConformance,
 }
 
 
@@ -51,7 +53,8 @@ def certify(plugins: Plugins, distribution: str, tests: Path, *, sdk: str, today
     wanted = [(item.family, item.name) for plugin in mine for item in plugin.provides if item.family in _KITS]
     if not wanted:
         known = ", ".join(sorted({plugin.distribution for plugin in plugins.plugins})) or "none"
-        msg = f"{distribution} brings nothing that is certified, expected a channel, an ERP or a country pack"
+        kinds = "a channel, an ERP, a payment provider or a country pack"
+        msg = f"{distribution} brings nothing that is certified, expected {kinds}"
         raise CobranzaError(msg, hint=f"installed are: {known}")
     records = _run(tests)
     providers = [_provider(family, name, records) for family, name in sorted(wanted)]

@@ -6,17 +6,17 @@ from __future__ import annotations
 
 import json
 import typing
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from email.utils import format_datetime
 from functools import partial
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import anyio
 import httpx
 from anyio.lowlevel import checkpoint
-from attrs import define, evolve, field
+from attrs import define, evolve
 
 from cobranza_sdk.loading import ConfigurationError, FixedClock
 from cobranza_sdk.model import Address, EventKind
@@ -39,6 +39,7 @@ from cobranza_sdk.spec import (
     WebhookRejectedError,
     WebhookRequest,
 )
+from cobranza_sdk.testing._bench import RUBBISH, WRONG, Workbench, beginning, forgeries, leaves, replaced
 from cobranza_sdk.testing._conformance import (
     Conformance,
     check,
@@ -49,7 +50,7 @@ from cobranza_sdk.testing._conformance import (
     wrong_settings,
 )
 from cobranza_sdk.testing._providers import EPOCH, make_provider
-from cobranza_sdk.testing._wire import Hooks, Relay, Wire, connecting, through
+from cobranza_sdk.testing._wire import Hooks, Relay, connecting
 
 T = TypeVar("T")
 
@@ -61,7 +62,6 @@ _LEAVE = ("BAJA", "SAIR")
 _REPORTS = {"delivered": "deliver", "read": "read", "failed": "fail"}
 _MAX_CUTS = 60
 _SOON_S = 0.3
-_PATIENCE_S = 10.0
 #: Answers with status 200 that accept nothing, as vendors give them.
 _REFUSALS: tuple[Any, ...] = (
     {"error": {"code": 1, "message": "no"}},
@@ -72,86 +72,13 @@ _REFUSALS: tuple[Any, ...] = (
     None,
     "ok",
 )
-_WRONG: tuple[Any, ...] = (None, 0, True, [], {}, {"id": 1}, ["x"], "")
-_RUBBISH = (
-    b"",
-    b"{",
-    b"[]",
-    b"null",
-    b"0",
-    b'"x"',
-    b"\xff\xfe\x00",
-    b'{"a":',
-    b"[" * 2000,
-    b'{"entry":[{"changes":5}]}',
-)
 
 
 @define
-class _Lines:
+class Bench(Workbench[Sandbox]):
     """
-    A logger that keeps what it is told.
+    A channel, its vendor's emulator, and what stands between them.
     """
-
-    lines: list[str] = field(factory=list)
-
-    def debug(self, event: str, **fields: Any) -> None:
-        self.lines.append(f"{event} {fields}")
-
-    info = warning = error = debug
-
-
-@define
-class Bench:
-    """
-    A provider, its vendor's emulator, and what stands between them.
-    """
-
-    cls: Any
-    sandbox: Sandbox
-    hooks: Hooks
-    clock: FixedClock
-    relay: Relay | None = None
-    log: _Lines = field(factory=_Lines)
-    wire: Wire = field(factory=Wire)
-    count: int = 0
-
-    @property
-    def between(self) -> Relay:
-        """
-        What stands between them.
-        """
-        if self.relay is None:
-            fail("nothing stands between the provider and the emulator", "a bench that is relayed")
-        return self.relay
-
-    def settings(self) -> dict[str, Any]:
-        """
-        What the provider is configured with.
-        """
-        told = {**self.sandbox.settings, **self.cls.settings}
-        return told if self.relay is None else through(told, self.sandbox.port, self.relay)
-
-    @asynccontextmanager
-    async def provider(self, **changes: Any) -> typing.AsyncIterator[Channel]:
-        """
-        The provider, built as the core builds it, for one event loop.
-        """
-        self.wire = Wire()
-        timeout = httpx.Timeout(_PATIENCE_S)
-        async with httpx.AsyncClient(transport=self.wire, timeout=timeout) as http:
-            made: Channel = make_provider(
-                self.cls.provider,
-                {**self.settings(), **changes},
-                clock=self.clock,
-                http=http,
-                webhook_url=self.hooks.url,
-                logger=self.log,
-            )
-            try:
-                yield made
-            finally:
-                await made.aclose()
 
     def message(self, **changes: Any) -> OutboundMessage:
         """
@@ -172,32 +99,6 @@ class Bench:
         if self.cls.template is not None and (can.session_window is not None or not can.free_text):
             told["template"] = self.cls.template
         return OutboundMessage(**{**told, **changes})
-
-    def shown(self) -> list[str]:
-        """
-        What passed over HTTP, a line each.
-        """
-        return [
-            f"{each.method} {each.url} -> {each.status} {each.body[:200].decode(errors='replace')}"
-            for each in self.wire.exchanges
-        ]
-
-    def fail(self, found: str, expected: str) -> NoReturn:
-        """
-        End the check, with the exchange that shows it.
-        """
-        fail(found, expected, self.shown())
-
-    def run(self, work: Callable[[Channel], Awaitable[T]], **changes: Any) -> T:
-        """
-        Do something with a provider in an event loop of its own.
-        """
-
-        async def main() -> T:
-            async with self.provider(**changes) as provider:
-                return await work(provider)
-
-        return anyio.run(main)
 
     async def sent(self, provider: Channel, message: OutboundMessage) -> Accepted | ProviderError:
         """
@@ -222,16 +123,6 @@ class Bench:
         if isinstance(answer, Accepted):
             self.fail("send claims that the vendor accepted", "a ProviderError")
         return answer
-
-    def events(self, requests: Sequence[WebhookRequest]) -> list[Event]:
-        """
-        What the provider reads out of webhooks.
-        """
-
-        async def read(provider: Channel) -> list[Event]:
-            return [event for request in requests for event in provider.parse(provider.verify(request))]
-
-        return self.run(read)
 
 
 class ChannelConformance(Conformance):
@@ -573,7 +464,7 @@ class ChannelConformance(Conformance):
     def test_a_broken_answer_is_unknown_not_refused(self) -> None:
         with self.bench() as bench:
             for keep in (0, 1, 0.5, 0.9):
-                error = self._altered(bench, partial(_beginning, keep))
+                error = self._altered(bench, partial(beginning, keep))
                 if error.transmitted is Transmitted.NO:
                     bench.fail(f"{error}", "transmitted: maybe or yes; the vendor has it")
 
@@ -591,15 +482,15 @@ class ChannelConformance(Conformance):
                 not_applicable("its vendor does not answer in JSON")
 
             async def all_shapes(provider: Channel) -> None:
-                for path in _leaves(real):
-                    for wrong in _WRONG:
+                for path in leaves(real):
+                    for wrong in WRONG:
                         await self._shaped(bench, provider, path, wrong)
 
             bench.run(all_shapes)
 
     async def _shaped(self, bench: Bench, provider: Channel, path: tuple[Any, ...], wrong: Any) -> None:
         def alter(response: httpx.Response) -> httpx.Response:
-            return httpx.Response(response.status_code, json=_with(json.loads(response.content), path, wrong))
+            return httpx.Response(response.status_code, json=replaced(json.loads(response.content), path, wrong))
 
         bench.wire.altered = alter
         answer = await bench.sent(provider, bench.message())
@@ -711,10 +602,10 @@ class ChannelConformance(Conformance):
             request = self._a_webhook(bench)
             good = bench.events([request])
             bare = evolve(request, headers={}, url=request.url.partition("?")[0])
-            if _outcome(bench, bare) is not None:
+            if bench.outcome(bare) is not None:
                 bench.fail("taken without headers and query", "WebhookRejectedError: nothing proves the sender")
-            for name, forged in _forgeries(request):
-                found = _outcome(bench, forged)
+            for name, forged in forgeries(request):
+                found = bench.outcome(forged)
                 if found is not None and _comparable(found) != _comparable(good):
                     bench.fail(f"taken with {name}: {found}", "WebhookRejectedError, or the same events")
 
@@ -758,7 +649,7 @@ class ChannelConformance(Conformance):
         with self.bench() as bench:
             request = self._a_webhook(bench)
             huge = b'{"object": "' + b"x" * (self.provider.capabilities.webhook_bytes - 32) + b'"}'
-            for body in (*_RUBBISH, huge):
+            for body in (*RUBBISH, huge):
                 signed = self.signed(bench.sandbox, body, request)
                 if signed is None:
                     not_applicable("no signature covers a body")
@@ -866,13 +757,6 @@ class ChannelConformance(Conformance):
                 bench.fail("ok, while nobody can be reached", "not ok, or a ProviderError")
 
 
-def _beginning(share: float, body: bytes) -> bytes:
-    """
-    The first part of a body; 1 stands for one byte.
-    """
-    return body[: int(len(body) * share) if share < 1 else 1]
-
-
 async def _account(provider: Channel) -> str:
     return provider.account
 
@@ -884,68 +768,5 @@ def _comparable(events: Sequence[Event]) -> list[tuple[Event, str]]:
     return [(evolve(event, error=None), str(event.error)) for event in events]
 
 
-def _outcome(bench: Bench, request: WebhookRequest) -> list[Event] | None:
-    """
-    The events that are believed, or None where the request is rejected.
-    """
-    try:
-        return bench.events([request])
-    except WebhookRejectedError:
-        return None
-    except Exception as error:  # noqa: BLE001  # whatever a plugin raises
-        name = type(error).__name__
-        bench.fail(f"verify or parse raised {name}", "WebhookRejectedError for what is not proven")
-
-
 def _kinds(bench: Bench, request: WebhookRequest) -> set[EventKind]:
-    try:
-        return {event.kind for event in bench.events([request])}
-    except WebhookRejectedError:
-        return set()
-    except Exception as error:  # noqa: BLE001  # whatever a plugin raises
-        name = type(error).__name__
-        bench.fail(f"verify or parse raised {name}", "WebhookRejectedError for what cannot be read")
-
-
-def _forgeries(request: WebhookRequest) -> Iterator[tuple[str, WebhookRequest]]:
-    """
-    The request with one thing changed: a byte of the body, a header, the address.
-    """
-    body = request.body
-    for place in sorted({0, len(body) // 3, len(body) // 2, len(body) - 1}) if body else ():
-        yield f"byte {place} changed", evolve(request, body=body[:place] + bytes([body[place] ^ 1]) + body[place + 1 :])
-    yield "a byte more", evolve(request, body=body + b" ")
-    for name in request.headers:
-        others = {key: value for key, value in request.headers.items() if key != name}
-        yield f"no header {name}", evolve(request, headers=others)
-        value = request.headers[name]
-        if value:
-            swapped = value[:-1] + ("0" if value[-1] != "0" else "1")
-            yield f"another {name}", evolve(request, headers={**others, name: swapped})
-            yield f"an empty {name}", evolve(request, headers={**others, name: ""})
-            yield f"a strange {name}", evolve(request, headers={**others, name: "sha256=é"})
-    yield "another path", evolve(request, url=request.url.replace("/webhooks/", "/webhooks/x"))
-    if "?" in request.url:
-        yield "another query", evolve(request, url=request.url[:-1] + ("0" if request.url[-1] != "0" else "1"))
-
-
-def _leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """
-    Where a document's plain values stand, and its lists and tables.
-    """
-    if path:
-        yield path
-    if isinstance(value, dict):
-        for key, member in value.items():
-            yield from _leaves(member, (*path, key))
-    elif isinstance(value, list):
-        for index, member in enumerate(value):
-            yield from _leaves(member, (*path, index))
-
-
-def _with(document: Any, path: tuple[Any, ...], value: Any) -> Any:
-    at = document
-    for step in path[:-1]:
-        at = at[step]
-    at[path[-1]] = value
-    return document
+    return {event.kind for event in bench.outcome(request) or ()}

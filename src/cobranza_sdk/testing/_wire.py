@@ -22,6 +22,8 @@ from cobranza_sdk.spec import WebhookRequest
 
 _CHUNK = 65_536
 _SPEAKS_FIRST_S = 0.2
+#: How often the catcher of webhooks looks whether it is to end.
+_LOOK_S = 0.01
 
 
 class Relay:
@@ -195,12 +197,14 @@ class Wire(httpx.AsyncBaseTransport):
 
     Attributes:
         instead: Answer of the next request, which then does not reach the vendor.
+        failing: Raised by the next request, which then does not reach the vendor.
         altered: Changes the vendor's next answer.
         exchanges: What passed.
         hosts: To whom.
     """
 
     instead: httpx.Response | None = None
+    failing: httpx.HTTPError | None = None
     altered: Altered | None = None
     exchanges: list[Exchange] = field(factory=list)
     hosts: set[str] = field(factory=set)
@@ -211,7 +215,7 @@ class Wire(httpx.AsyncBaseTransport):
         """
         Whether an answer is prepared that no request has met.
         """
-        return self.instead is not None or self.altered is not None
+        return self.instead is not None or self.failing is not None or self.altered is not None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """
@@ -219,6 +223,9 @@ class Wire(httpx.AsyncBaseTransport):
         """
         self.hosts.add(request.url.host)
         Interlock(live=False).require(request.url.host)
+        failing, self.failing = self.failing, None
+        if failing is not None:
+            raise failing
         instead, self.instead = self.instead, None
         if instead is not None:
             await request.aread()
@@ -291,7 +298,9 @@ class Hooks:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self.base = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.url = f"{self.base}/webhooks/conformance"
-        threading.Thread(target=self._server.serve_forever, daemon=True, name="conformance-hooks").start()
+        threading.Thread(
+            target=self._server.serve_forever, args=(_LOOK_S,), daemon=True, name="conformance-hooks"
+        ).start()
 
     def take(self) -> list[WebhookRequest]:
         """

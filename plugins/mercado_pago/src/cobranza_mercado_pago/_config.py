@@ -12,7 +12,7 @@ from attrs import field, frozen, validators
 from cobranza_sdk import InvalidValueError, Secret
 
 VENDOR = "https://api.mercadopago.com"
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @frozen(kw_only=True)
@@ -68,7 +68,7 @@ class MercadoPagoConfig:
         base = _split(self.base_url)
         if base is None or base.path.strip("/") or base.query or base.fragment:
             return "base_url must be https://host without path, user or query"
-        if base.scheme == "http" and base.hostname not in _LOOPBACK:
+        if base.scheme == "http" and base.hostname not in LOOPBACK:
             return "base_url must be https: the access token would travel in the clear"
         for name, url in self.back_urls.items():
             parts = _split(url)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from cobranza_mercado_pago._amounts import DECIMALS, from_vendor, read_json, to_vendor, write_json
-from cobranza_mercado_pago._config import MercadoPagoConfig
+from cobranza_mercado_pago._config import LOOPBACK, MercadoPagoConfig
 from cobranza_mercado_pago._errors import (
     GIVEN_BACK,
     NOT_FOUND,
@@ -327,8 +327,13 @@ def _read_link(body: Any) -> PaymentLink | None:
 
 
 def _is_address(url: object) -> bool:
+    """
+    Whether a payer may be sent there: https, or http on this machine, where the emulator is.
+    """
     try:
         parts = urlsplit(url) if isinstance(url, str) and url.isascii() and url.isprintable() else None
     except ValueError:
         return False
-    return parts is not None and parts.scheme in {"http", "https"} and bool(parts.hostname) and " " not in str(url)
+    if parts is None or not parts.hostname or "@" in parts.netloc or " " in str(url):
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)

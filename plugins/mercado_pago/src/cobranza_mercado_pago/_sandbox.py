@@ -9,7 +9,6 @@ from __future__ import annotations
 import hmac
 import html
 import json
-import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -19,12 +18,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qs
 
-from attrs import define, evolve, frozen
+from attrs import evolve, frozen
 
 from cobranza_mercado_pago._amounts import DECIMALS, read_json, write_json
 from cobranza_mercado_pago._payments import read_moment
 from cobranza_mercado_pago._webhooks import REQUEST_ID, SIGNATURE, manifest, sign
-from cobranza_sdk import Clock, InvalidValueError, Money, Sandbox, SandboxMessage
+from cobranza_sdk import Clock, InvalidValueError, LoopbackServer, Money, PaymentSandbox, SandboxLink
 
 if TYPE_CHECKING:
     import asyncio
@@ -39,7 +38,6 @@ _ACCESS_TOKEN = "APP_USR-sandbox-access-token"  # noqa: S105  # the emulator's o
 _WEBHOOK_SECRET = "sandbox-webhook-secret"  # noqa: S105  # likewise
 _FIRST_PAYMENT = 18_552_260_001
 _FIRST_REFUND = 1_009_042_001
-_WAIT_S = 10.0
 _CALLBACK_S = 15.0
 _PAGE_SIZE = 50
 
@@ -105,17 +103,7 @@ class _Payment:
     updated_at: datetime
 
 
-@define
-class _Running:
-    """
-    A served emulator: the thread, and what ends it.
-    """
-
-    thread: threading.Thread
-    end: Callable[[], None]
-
-
-class MercadoPagoSandbox(Sandbox):
+class MercadoPagoSandbox(PaymentSandbox):
     """
     Preferences, payments and refunds as far as this plugin needs them, with signed webhooks and a page to pay at.
 
@@ -123,14 +111,17 @@ class MercadoPagoSandbox(Sandbox):
         clock: The time it lives in.
         port: Port on 127.0.0.1, 0 for a free one.
         webhook_url: Where it posts webhooks, or None to post none.
-        currency: The account's only currency, which its country fixes.
+        currency: The account's only currency, which its country fixes; ``PEN`` when None.
     """
 
     name: ClassVar[str] = "mercado_pago"
 
-    def __init__(self, *, clock: Clock, port: int = 0, webhook_url: str | None = None, currency: str = "PEN") -> None:
-        super().__init__(clock=clock, port=port, webhook_url=webhook_url)
-        self.currency = currency
+    currency: str
+
+    def __init__(
+        self, *, clock: Clock, port: int = 0, webhook_url: str | None = None, currency: str | None = None
+    ) -> None:
+        super().__init__(clock=clock, port=port, webhook_url=webhook_url, currency=currency or "PEN")
         self._lock = threading.RLock()
         self._preferences: dict[str, dict[str, Any]] = {}
         self._payments: dict[str, _Payment] = {}
@@ -138,7 +129,7 @@ class MercadoPagoSandbox(Sandbox):
         self._faults: deque[str] = deque()
         self._webhooks = 0
         self._refunds = 0
-        self._running: _Running | None = None
+        self._server: LoopbackServer | None = None
         self._http: httpx.Client | None = None
 
     # -- running ---------------------------------------------------------------------------------------------------
@@ -147,26 +138,17 @@ class MercadoPagoSandbox(Sandbox):
         """
         Serve on loopback in a background thread; *port* then holds the real one.
         """
-        if self._running is not None:
-            return
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", self.port))
-        except OSError:
-            listener.close()
-            raise
-        self.port = listener.getsockname()[1]
-        self._running = _serve(self._application, listener)
+        if self._server is None:
+            self._server = LoopbackServer(self._application, port=self.port)
+            self.port = self._server.port
 
     def stop(self) -> None:
         """
         Stop serving. Safe to call twice.
         """
-        running, self._running = self._running, None
-        if running is not None:
-            running.end()
-            running.thread.join(_WAIT_S)
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
         if self._http is not None:
             self._http.close()
             self._http = None
@@ -184,11 +166,27 @@ class MercadoPagoSandbox(Sandbox):
         }
 
     @property
-    def received(self) -> Sequence[SandboxMessage]:
+    def links(self) -> Sequence[SandboxLink]:
         """
-        Nothing: this vendor carries no messages. See `preferences`.
+        Links made so far, in order, as they stand now.
         """
-        return ()
+        return [self._link(each) for each in self.preferences]
+
+    def _link(self, preference: Mapping[str, Any]) -> SandboxLink:
+        item = preference["items"][0]
+        return SandboxLink(
+            id=preference["id"],
+            url=preference["init_point"],
+            amount=Money.of(Decimal(item["unit_price"]), item["currency_id"]),
+            reference=preference["external_reference"],
+            description=item["title"],
+            expires_at=_ends_at(preference),
+            is_open=self._is_open(preference),
+        )
+
+    def _is_open(self, preference: Mapping[str, Any]) -> bool:
+        ends_at = _ends_at(preference)
+        return ends_at is None or ends_at > self.clock.now()
 
     @property
     def preferences(self) -> Sequence[Mapping[str, Any]]:
@@ -243,8 +241,7 @@ class MercadoPagoSandbox(Sandbox):
         now = self.clock.now()
         with self._lock:
             preference = self._preference(preference_id)
-            ends_at = read_moment(preference.get("expiration_date_to"))
-            if preference.get("expires") and ends_at is not None and ends_at <= now:
+            if not self._is_open(preference):
                 msg = "the link has ended"
                 raise InvalidValueError(msg)
             item = preference["items"][0]
@@ -282,19 +279,21 @@ class MercadoPagoSandbox(Sandbox):
         """
         self.set_status(payment_id, *OUTCOMES["approved"])
 
-    def charge_back(self, payment_id: str) -> None:
+    def charge_back(self, payment_id: str) -> bool:
         """
         Let the card's holder take the money back.
         """
         self.set_status(payment_id, "charged_back", "settled")
+        return True
 
-    def give_back(self, payment_id: str, amount: Decimal | None = None) -> None:
+    def give_back(self, payment_id: str, amount: Money | None = None) -> bool:
         """
         Refund a payment, or a part of it, as the seller does in the panel.
         """
         with self._lock:
             payment = self._payment(payment_id)
-            self._give_back(payment, payment.amount - payment.refunded if amount is None else amount)
+            self._give_back(payment, payment.amount - payment.refunded if amount is None else amount.amount)
+        return True
 
     def _give_back(self, payment: _Payment, amount: Decimal) -> dict[str, Any]:
         now = self.clock.now()
@@ -318,10 +317,17 @@ class MercadoPagoSandbox(Sandbox):
         )
         return refund
 
-    def announce(self, payment_id: str, *, action: str = "payment.updated") -> int | None:
+    def announce(self, *payment_ids: str, action: str = "payment.updated") -> int | None:
         """
-        Post the signed webhook of a payment; returns the status code of our answer, or None when nobody answered.
+        Post the signed webhook of each payment; returns the status code of our last answer, or None when nobody
+        answered.
         """
+        answered = None
+        for payment_id in payment_ids:
+            answered = self._announce(payment_id, action)
+        return answered
+
+    def _announce(self, payment_id: str, action: str) -> int | None:
         if self.webhook_url is None:
             return None
         with self._lock:
@@ -453,11 +459,11 @@ class MercadoPagoSandbox(Sandbox):
             self._answers[key] = (body, answer)
         return answer
 
-    def _application(self, released: asyncio.Event) -> Starlette:
+    def _application(self, closing: asyncio.Event) -> Starlette:
         from starlette.applications import Starlette
         from starlette.routing import Route
 
-        change, ask = partial(self._changing, released), partial(self._asking, released)
+        change, ask = partial(self._changing, closing), partial(self._asking, closing)
         routes = (
             ("POST", "/checkout/preferences", change(lambda _, body: self._create(body))),
             ("GET", "/checkout/preferences/search", ask(lambda request: self._page_of_links(request.query_params))),
@@ -473,7 +479,7 @@ class MercadoPagoSandbox(Sandbox):
         return Starlette(routes=[*signed_in, page], exception_handlers={404: _not_found, 405: _not_found})
 
     def _changing(
-        self, released: asyncio.Event, act: Callable[[Request, Mapping[str, Any]], Any], *, keyed: bool = False
+        self, closing: asyncio.Event, act: Callable[[Request, Mapping[str, Any]], Any], *, keyed: bool = False
     ) -> Callable[[Request], Any]:
         """
         An endpoint that does something, once per idempotency key where *keyed*.
@@ -487,7 +493,7 @@ class MercadoPagoSandbox(Sandbox):
                     request, body, lambda asked: act(request, asked), keyed=keyed
                 )
             if fault == "hang":
-                await released.wait()
+                await closing.wait()
             if fault == "bad_json":
                 return _answer(_RUBBISH, 201)
             if fault == "taken_but_server_error":
@@ -496,7 +502,7 @@ class MercadoPagoSandbox(Sandbox):
 
         return endpoint
 
-    def _asking(self, released: asyncio.Event, look: Callable[[Request], Any]) -> Callable[[Request], Any]:
+    def _asking(self, closing: asyncio.Event, look: Callable[[Request], Any]) -> Callable[[Request], Any]:
         """
         An endpoint that answers a question.
         """
@@ -506,7 +512,7 @@ class MercadoPagoSandbox(Sandbox):
                 fault = self._faults.popleft() if self._faults else None
                 answer = look(request)
             if fault == "hang":
-                await released.wait()
+                await closing.wait()
             if fault == "bad_json":
                 return _answer(_RUBBISH)
             if fault is not None:
@@ -559,44 +565,6 @@ def _cut(items: Sequence[Any], query: Mapping[str, str]) -> Sequence[Any]:
     return items[start : start + _limit(query)]
 
 
-def _serve(application: Callable[[asyncio.Event], Starlette], listener: socket.socket) -> _Running:
-    import asyncio
-
-    import uvicorn
-
-    accepting, released = threading.Event(), asyncio.Event()
-    loops: list[asyncio.AbstractEventLoop] = []
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            loops.append(asyncio.get_running_loop())
-            accepting.set()
-
-    server = Server(
-        uvicorn.Config(
-            application(released), log_config=None, access_log=False, lifespan="off", ws="none", loop="asyncio"
-        )
-    )
-
-    def run() -> None:
-        try:
-            server.run(sockets=[listener])
-        finally:
-            listener.close()
-
-    def end() -> None:
-        server.should_exit = True
-        loops[0].call_soon_threadsafe(released.set)
-
-    thread = threading.Thread(target=run, name="mercado-pago-sandbox", daemon=True)
-    thread.start()
-    if not accepting.wait(_WAIT_S):
-        msg = "the emulator did not start"
-        raise RuntimeError(msg)
-    return _Running(thread, end)
-
-
 def _signed_in(endpoint: Callable[[Request], Any]) -> Callable[[Request], Any]:
     expected = f"Bearer {_ACCESS_TOKEN}".encode()
 
@@ -624,6 +592,10 @@ def _refuse(refusal: _Refusal) -> Response:
     cause = [] if refusal.code is None else [{"code": refusal.code, "description": refusal.message, "data": None}]
     body = {"message": refusal.message, "error": refusal.error, "status": refusal.status, "cause": cause}
     return _answer(body, refusal.status, {"Retry-After": "1"} if refusal is _TOO_MANY else None)
+
+
+def _ends_at(preference: Mapping[str, Any]) -> datetime | None:
+    return read_moment(preference.get("expiration_date_to")) if preference.get("expires") else None
 
 
 def _stamp(at: datetime) -> str:

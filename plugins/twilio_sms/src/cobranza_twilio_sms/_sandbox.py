@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -18,9 +17,9 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from attrs import define, evolve, frozen
+from attrs import evolve, frozen
 
-from cobranza_sdk import Address, Clock, InvalidValueError, Sandbox, SandboxMessage
+from cobranza_sdk import Address, Clock, InvalidValueError, LoopbackServer, Sandbox, SandboxMessage
 from cobranza_twilio_sms._sandbox_rules import MAGIC_TO, Refusal, read_variables, refuse_form
 from cobranza_twilio_sms._webhooks import SIGNATURE, is_opt_out, sign
 from cobranza_twilio_sms.segments import count_segments
@@ -38,7 +37,6 @@ _AUTH_TOKEN = "sandbox-auth-token"  # noqa: S105  # the emulator's own, worth no
 _FROM_NUMBER = "+15005550006"
 _API = "2010-04-01"
 _PAGE_SIZE = 50
-_WAIT_S = 10.0
 _CALLBACK_S = 15.0
 _UNREACHABLE = "30003"
 
@@ -76,16 +74,6 @@ class _Message:
     is_by_service: bool
 
 
-@define
-class _Running:
-    """
-    A served emulator: the thread, and what ends it.
-    """
-
-    thread: threading.Thread
-    end: Callable[[], None]
-
-
 class TwilioSandbox(Sandbox):
     """
     Twilio's messages API as far as this plugin needs it, with signed webhooks.
@@ -102,33 +90,24 @@ class TwilioSandbox(Sandbox):
         self._faults: deque[str] = deque()
         self._given_sids = 0
         self._contents: dict[str, str] = {}
-        self._running: _Running | None = None
+        self._server: LoopbackServer | None = None
         self._http: httpx.Client | None = None
 
     def start(self) -> None:
         """
         Serve on loopback in a background thread; *port* then holds the real one.
         """
-        if self._running is not None:
-            return
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", self.port))
-        except OSError:
-            listener.close()
-            raise
-        self.port = listener.getsockname()[1]
-        self._running = _serve(self._application, listener)
+        if self._server is None:
+            self._server = LoopbackServer(self._application, port=self.port)
+            self.port = self._server.port
 
     def stop(self) -> None:
         """
         Stop serving. Safe to call twice.
         """
-        running, self._running = self._running, None
-        if running is not None:
-            running.end()
-            running.thread.join(_WAIT_S)
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
         if self._http is not None:
             self._http.close()
             self._http = None
@@ -278,14 +257,14 @@ class TwilioSandbox(Sandbox):
         self._given_sids += 1
         return f"SM{self._given_sids:032x}"
 
-    def _application(self, released: asyncio.Event) -> Starlette:
+    def _application(self, closing: asyncio.Event) -> Starlette:
         from starlette.applications import Starlette
         from starlette.routing import Route
 
         async def create(request: Request) -> Response:
             fault, refusal, message = self._create(_read_form(await request.body()))
             if fault == "hang":
-                await released.wait()
+                await closing.wait()
             if fault == "bad_json":
                 return _answer(b'{"sid": "SM', 201)
             if refusal is not None:
@@ -403,44 +382,6 @@ class TwilioSandbox(Sandbox):
                 for name, page in links.items()
             },
         }
-
-
-def _serve(application: Callable[[asyncio.Event], Starlette], listener: socket.socket) -> _Running:
-    import asyncio
-
-    import uvicorn
-
-    accepting, released = threading.Event(), asyncio.Event()
-    loops: list[asyncio.AbstractEventLoop] = []
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            loops.append(asyncio.get_running_loop())
-            accepting.set()
-
-    server = Server(
-        uvicorn.Config(
-            application(released), log_config=None, access_log=False, lifespan="off", ws="none", loop="asyncio"
-        )
-    )
-
-    def run() -> None:
-        try:
-            server.run(sockets=[listener])
-        finally:
-            listener.close()
-
-    def end() -> None:
-        server.should_exit = True
-        loops[0].call_soon_threadsafe(released.set)
-
-    thread = threading.Thread(target=run, name="twilio-sandbox", daemon=True)
-    thread.start()
-    if not accepting.wait(_WAIT_S):
-        msg = "the emulator did not start"
-        raise RuntimeError(msg)
-    return _Running(thread, end)
 
 
 def _signed_in(endpoint: Callable[[Request], Any]) -> Callable[[Request], Any]:

@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
@@ -21,6 +22,7 @@ from cobranza_sdk import (
     CobranzaError,
     ConfigurationError,
     InvalidValueError,
+    LoopbackServer,
     Sandbox,
     SandboxMessage,
 )
@@ -40,7 +42,7 @@ from cobranza_whatsapp_cloud._sandbox_requests import (
 if TYPE_CHECKING:
     import httpx
 
-    from cobranza_whatsapp_cloud._sandbox_server import Answer, Call, SandboxServer
+    from cobranza_whatsapp_cloud._sandbox_server import Answer, Call
 
 #: What can go wrong once: see `WhatsAppSandbox.fail_next`.
 Fault = Literal["rate_limit", "pair_rate", "server_error", "hang", "bad_json"]
@@ -100,7 +102,7 @@ class WhatsAppSandbox(Sandbox):
         self._inbound = 0
         self._written_at: dict[Address, datetime] = {}
         self._faults: deque[Fault] = deque()
-        self._server: SandboxServer | None = None
+        self._server: LoopbackServer | None = None
         self._http: httpx.Client | None = None
 
     def start(self) -> None:
@@ -113,14 +115,15 @@ class WhatsAppSandbox(Sandbox):
         if self._server is not None:
             return
         try:
-            from cobranza_whatsapp_cloud._sandbox_server import SandboxServer
+            from cobranza_whatsapp_cloud._sandbox_server import SandboxApplication
         except ModuleNotFoundError as error:
             raise ConfigurationError(
                 [f"the emulator needs {error.name}: install cobranza-whatsapp-cloud[sandbox]"]
             ) from error
-        self._server = SandboxServer(
-            self.port, send=self._send, look=self._look, upload=self._upload, catalogue=self._catalogue
+        application = partial(
+            SandboxApplication, send=self._send, look=self._look, upload=self._upload, catalogue=self._catalogue
         )
+        self._server = LoopbackServer(application, port=self.port)
         self.port = self._server.port
 
     def stop(self) -> None:

@@ -1,26 +1,23 @@
 """
-The emulator's web server: Starlette on uvicorn, in a thread, on loopback.
+The emulator's web application, on Starlette.
 
-Imported when an emulator starts and never before: the channel needs neither library.
+Imported when an emulator starts and never before: the channel does not need the library.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
-import threading
 from collections.abc import Callable, Mapping
 from email.message import Message
 from email.parser import BytesHeaderParser
 
-import uvicorn
 from attrs import field, frozen
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-_START_S = 10.0
 _HANG_STEP_S = 0.01
 
 
@@ -60,12 +57,12 @@ class Answer:
     body: bytes = b""
 
 
-class SandboxServer:
+class SandboxApplication:
     """
-    Serve from the constructor's return until `close`.
+    The web application of the emulator.
 
     Args:
-        port: On 127.0.0.1, 0 for a free one.
+        closing: Set when nobody is to be left waiting any longer.
         send: Answers ``POST /<version>/<id>/messages``.
         look: Answers ``GET /<version>/<id>``.
         upload: Answers ``POST /<version>/<id>/media``.
@@ -74,62 +71,27 @@ class SandboxServer:
 
     def __init__(
         self,
-        port: int,
+        closing: asyncio.Event,
         *,
         send: Callable[[Call], Answer],
         look: Callable[[Call], Answer],
         upload: Callable[[Call], Answer],
         catalogue: Callable[[Call], Answer],
     ) -> None:
-        self._closing = threading.Event()
+        self._closing = closing
         routes = [
             Route("/{version}/{number_id}/messages", self._endpoint(send), methods=["POST"]),
             Route("/{version}/{number_id}/media", self._endpoint(upload), methods=["POST"]),
             Route("/{version}/{number_id}/message_templates", self._endpoint(catalogue), methods=["GET"]),
             Route("/{version}/{number_id}", self._endpoint(look), methods=["GET"]),
         ]
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(("127.0.0.1", port))
-        except OSError:
-            listener.close()
-            raise
-        self.port: int = listener.getsockname()[1]
-        self._server = _Server(
-            uvicorn.Config(
-                Starlette(routes=routes),
-                loop="asyncio",
-                http="h11",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                timeout_graceful_shutdown=2,
-            )
-        )
-        self._thread = threading.Thread(target=self._run, args=(listener,), name="whatsapp-sandbox", daemon=True)
-        self._thread.start()
-        self._server.ready.wait(_START_S)
-        if not self._server.started:
-            self.close()
-            msg = "the emulator's web server did not start"
-            raise RuntimeError(msg)
+        self._starlette = Starlette(routes=routes)
 
-    def close(self) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """
-        Stop serving and wait for the thread to end.
+        Answer one call.
         """
-        self._closing.set()
-        self._server.should_exit = True
-        self._thread.join()
-
-    def _run(self, listener: socket.socket) -> None:
-        try:
-            self._server.run(sockets=[listener])
-        finally:
-            self._server.ready.set()
-            listener.close()
+        await self._starlette(scope, receive, send)
 
     def _endpoint(self, answer_to: Callable[[Call], Answer]) -> Callable[[Request], object]:
         async def endpoint(request: Request) -> Response:
@@ -151,7 +113,7 @@ class SandboxServer:
         return endpoint
 
     async def _hang(self, request: Request) -> None:
-        # Polled, since the caller's patience and the end of this server come from different threads.
+        # Polled, since the caller's patience ends by itself.
         while not self._closing.is_set() and not await request.is_disconnected():  # noqa: ASYNC110  # see above
             await asyncio.sleep(_HANG_STEP_S)
 
@@ -178,20 +140,3 @@ async def _parts(request: Request) -> tuple[bytes, dict[str, str], str]:
 
 def _head(lines: bytes) -> Message:
     return BytesHeaderParser().parsebytes(lines)
-
-
-class _Server(uvicorn.Server):
-    """
-    A server that tells another thread when it accepts connections.
-    """
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = threading.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """
-        Start, and say so.
-        """
-        await super().startup(sockets=sockets)
-        self.ready.set()

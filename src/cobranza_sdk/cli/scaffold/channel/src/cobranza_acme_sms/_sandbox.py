@@ -39,7 +39,7 @@ class AcmeSmsSandbox(Sandbox):
         if self._server is None:
             self._server = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
             self.port = self._server.server_address[1]
-            threading.Thread(target=self._server.serve_forever, daemon=True, name="acme-sms-sandbox").start()
+            threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def stop(self) -> None:
         """
