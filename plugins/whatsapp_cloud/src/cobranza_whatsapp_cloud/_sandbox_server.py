@@ -91,6 +91,8 @@ class SandboxServer:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # else an answer, which is written in two pieces, waits 40 ms for the caller's next packet
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             listener.bind(("127.0.0.1", port))
         except OSError:
             listener.close()

@@ -17,6 +17,7 @@ from cobranza_sdk import Address, Clock, Sandbox, SandboxMessage
 
 _TOKEN = "sandbox-token-1"  # noqa: S105  # opens nothing but this emulator
 _WEBHOOK_SECRET = "sandbox-webhook-secret-1"  # noqa: S105  # signs nothing but its webhooks
+_POLL_S = 0.01  # how soon it stops: tests start it a hundred times
 
 
 class AcmeSmsSandbox(Sandbox):
@@ -39,7 +40,10 @@ class AcmeSmsSandbox(Sandbox):
         if self._server is None:
             self._server = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
             self.port = self._server.server_address[1]
-            threading.Thread(target=self._server.serve_forever, daemon=True, name="acme-sms-sandbox").start()
+            serving = threading.Thread(
+                target=self._server.serve_forever, args=(_POLL_S,), daemon=True, name="acme-sms-sandbox"
+            )
+            serving.start()
 
     def stop(self) -> None:
         """
@@ -138,6 +142,7 @@ class AcmeSmsSandbox(Sandbox):
 def _handler(sandbox: AcmeSmsSandbox) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else an answer waits 40 ms for the caller's next packet
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
