@@ -14,14 +14,13 @@ from cobranza_sdk import InvalidValueError
 from cobranza_sdk.testing import FixedClock, PortfolioBuilder, Rehearsal
 from cobranza_sdk.testing._portfolio import _PLACES
 
-#: These fixtures are for integrators; here they prove themselves.
-from cobranza_sdk.testing.fixtures import make_rehearsal, rehearsal, rehearsal_options  # noqa: F401
+pytest_plugins = ["cobranza_sdk.testing.fixtures"]
 
 WEDNESDAY = datetime(2026, 8, 5, 17, 0, tzinfo=UTC)
 pytest.importorskip("cobranza_twilio_sms", reason="no channel with an emulator is installed")
 
 
-def test_who_leaves_is_written_to_no_more(make_rehearsal: Callable[..., Rehearsal]) -> None:  # noqa: F811  # the fixture
+def test_who_leaves_is_written_to_no_more(make_rehearsal: Callable[..., Rehearsal]) -> None:
     """
     The whole way in a dozen lines: invented, planned, sent, answered, obeyed.
     """
@@ -37,7 +36,7 @@ def test_who_leaves_is_written_to_no_more(make_rehearsal: Callable[..., Rehearsa
     assert len(house.messages_to(bruno)) == 2
 
 
-def test_receipts_reach_the_attempt(rehearsal: Rehearsal) -> None:  # noqa: F811  # the fixture
+def test_receipts_reach_the_attempt(rehearsal: Rehearsal) -> None:
     """
     Every installed channel takes part; webhooks pass real signatures and are answered with 200.
     """
@@ -51,7 +50,7 @@ def test_receipts_reach_the_attempt(rehearsal: Rehearsal) -> None:  # noqa: F811
     assert {line["channel"]: line["state"] for line in rehearsal.cobranza.attempts.list()}["sms"] == "delivered"
 
 
-def test_a_failure_goes_on_by_the_next_channel(make_rehearsal: Callable[..., Rehearsal]) -> None:  # noqa: F811  # the fixture
+def test_a_failure_goes_on_by_the_next_channel(make_rehearsal: Callable[..., Rehearsal]) -> None:
     """
     Two emulators in one house, told apart by the account that carried a message.
     """
@@ -65,7 +64,7 @@ def test_a_failure_goes_on_by_the_next_channel(make_rehearsal: Callable[..., Reh
     assert [each.account for each in house.messages_to(ana)] == ["sms", "email"]
 
 
-def test_what_is_put_twice_brings_no_consent_back(make_rehearsal: Callable[..., Rehearsal]) -> None:  # noqa: F811  # the fixture
+def test_what_is_put_twice_brings_no_consent_back(make_rehearsal: Callable[..., Rehearsal]) -> None:
     """
     A debt that is added later stores that debt, and not the debtor's first answers once more.
     """
@@ -78,7 +77,7 @@ def test_what_is_put_twice_brings_no_consent_back(make_rehearsal: Callable[..., 
     assert [type(record).__name__ for record in house.portfolio.take()] == ["Receivable"]
 
 
-def test_payment_links_are_the_emulators(make_rehearsal: Callable[..., Rehearsal]) -> None:  # noqa: F811  # the fixture
+def test_payment_links_are_the_emulators(make_rehearsal: Callable[..., Rehearsal]) -> None:
     """
     What a person pays at the emulator ends what is owed.
     """

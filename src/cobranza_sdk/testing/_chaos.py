@@ -59,7 +59,7 @@ class Fault:
         number: Of the webhook, from 1, in the order of posting.
         account: Configured name of the account that it is for.
         call: The emulator's method that posted it.
-        kind: ``lost``, ``duplicated``, ``delayed``, ``overtaken`` or ``reversed``.
+        kind: ``lost``, ``duplicated``, ``delayed``, ``overtaken`` by one that was posted later, or ``reversed``.
         until: When it comes instead, or None.
     """
 
@@ -100,7 +100,8 @@ class Post:
         self.base_url = self._hooks.base
         self._waiting: list[_Waiting] = []
         self._reversals: list[tuple[datetime, Callable[[], None]]] = []
-        self._count = 0
+        self._count = self._latest = 0
+        self._handed: set[int] = set()
 
     def watch(self, sandbox: Sandbox, account: str) -> WatchedSandbox:
         """
@@ -140,7 +141,12 @@ class Post:
         here = [each for each in self._waiting if each.due_at <= now]
         self._waiting = [each for each in self._waiting if each.due_at > now]
         if self._chaos is not None and self._chaos.disorder:
-            self._shuffle(here)
+            self._chance.shuffle(here)
+        for letter in here:
+            if letter.number < self._latest and letter.number not in self._handed:
+                self._note(letter, "overtaken")
+            self._latest = max(self._latest, letter.number)
+            self._handed.add(letter.number)
         return [(each.account, evolve(each.request, received_at=now)) for each in here]
 
     @property
@@ -180,12 +186,6 @@ class Post:
             again = evolve(letter, due_at=now + self._delay(chaos))
             self._note(again, "duplicated", again.due_at)
             self._waiting.append(again)
-
-    def _shuffle(self, letters: list[_Waiting]) -> None:
-        self._chance.shuffle(letters)
-        for place, letter in enumerate(letters):
-            if any(other.number > letter.number for other in letters[:place]):
-                self._note(letter, "overtaken")
 
     def _note(self, letter: _Waiting, kind: str, until: datetime | None = None) -> None:
         told = Fault(number=letter.number, account=letter.account, call=letter.call, kind=kind, until=until)

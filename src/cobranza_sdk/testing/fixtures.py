@@ -1,9 +1,9 @@
 """
-Fixtures for pytest. Name them in the ``conftest.py`` beside your tests:
+Fixtures for pytest. Name them in a test file, or in the ``conftest.py`` at the top::
 
-    from cobranza_sdk.testing.fixtures import *
+    pytest_plugins = ["cobranza_sdk.testing.fixtures"]
 
-They are no plugin of pytest's that loads itself: a run that does not ask for them does not import this SDK.
+They are no plugin that loads itself: a run that does not ask for them does not import this SDK.
 """
 
 from __future__ import annotations

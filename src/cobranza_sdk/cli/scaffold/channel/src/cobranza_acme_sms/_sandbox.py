@@ -9,11 +9,14 @@ import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from cobranza_acme_sms._channel import SIGNATURE, sign
 from cobranza_sdk import Address, Clock, Sandbox, SandboxMessage
+
+if TYPE_CHECKING:
+    import httpx
 
 _TOKEN = "sandbox-token-1"  # noqa: S105  # opens nothing but this emulator
 _WEBHOOK_SECRET = "sandbox-webhook-secret-1"  # noqa: S105  # signs nothing but its webhooks
@@ -31,6 +34,7 @@ class AcmeSmsSandbox(Sandbox):
         super().__init__(clock=clock, port=port, webhook_url=webhook_url)
         self.messages: list[dict[str, Any]] = []
         self._server: ThreadingHTTPServer | None = None
+        self._http: httpx.Client | None = None
         self._lock = threading.Lock()
 
     def start(self) -> None:
@@ -53,6 +57,9 @@ class AcmeSmsSandbox(Sandbox):
         if server is not None:
             server.shutdown()
             server.server_close()
+        http, self._http = self._http, None
+        if http is not None:
+            http.close()
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -132,7 +139,9 @@ class AcmeSmsSandbox(Sandbox):
         }
         body = json.dumps(told).encode()
         headers = {SIGNATURE: sign(_WEBHOOK_SECRET, body), "Content-Type": "application/json"}
-        return httpx.post(self.webhook_url, content=body, headers=headers, trust_env=False).status_code
+        if self._http is None:
+            self._http = httpx.Client(trust_env=False)
+        return self._http.post(self.webhook_url, content=body, headers=headers).status_code
 
     def _message(self, message_id: str) -> dict[str, Any]:
         with self._lock:
