@@ -22,7 +22,7 @@ DAYS = 4
 #: Later and repeated receipts end in the highest of these; an attempt never falls.
 RANK = ("accepted", "sent", "failed", "delivered", "read")
 #: What people answer: each leaves, or does not.
-ANSWERS = ("BAJA", "Ya pagué", "¿Puedo pagar mañana?")
+ANSWERS = ("BAJA", "BAJA", "¿Puedo pagar mañana?")
 BASE = load_plugins(allow=["compliance_latam", "smtp_email", "mercado_pago"])
 
 
@@ -73,7 +73,7 @@ class Story:
         message.deliver()
         if draw < 0.6:
             message.read()
-        if draw > 0.55:
+        if draw > 0.35:
             words = self.chance.choice(ANSWERS)
             message.reply(words)
             if words == "BAJA":
@@ -89,17 +89,18 @@ class Story:
         """
         for line in self.house.cobranza.attempts.list():
             rank = RANK.index(line["state"]) if line["state"] in RANK else -1
-            assert rank >= self.ranks.get(line["attempt_id"], -1), f"{line['attempt']} fell to {line['state']}"
+            assert rank >= self.ranks.get(line["attempt_id"], -1), f"{line['attempt_id']} fell to {line['state']}"
             self.ranks[line["attempt_id"]] = rank
 
     def end(self) -> None:
         """
-        Let everything arrive that is under way, and try to write once more.
+        Let everything arrive that is under way, and try to write on, over the next two steps of the strategy.
         """
         self.house.settle()
         self.look()
         before = Counter((each.account, each.message.to.value) for each in self.house.messages)
-        self.house.later(days=6).run()
+        for _ in range(5):
+            self.house.later(days=2).run()
         after = Counter((each.account, each.message.to.value) for each in self.house.messages)
         for place in self.left:
             assert after[place] == before[place], "who left was written to"
@@ -129,8 +130,9 @@ def _nothing_twice(house: Rehearsal) -> None:
 
 
 def _withdrawn_once(house: Rehearsal, story: Story) -> None:
-    withdrawn = [event for event in house.cobranza.events(kinds=["consent.withdrawn"]) if "channel:" in event.actor]
-    assert len(withdrawn) >= len(story.left)
+    events = list(house.cobranza.events(kinds=["consent.withdrawn"]))
+    places = {(event.subject_refs["debtor"], event.payload["channel"]) for event in events}
+    assert len(events) == len(places) == len(story.left)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -154,11 +156,12 @@ def test_money_is_counted_once_under_chaos(seed: int) -> None:
         vendor = house.sandboxes["payments"]
         paid = [vendor.pay(link["id"]) for link in vendor.preferences]
         for payment in paid:
+            vendor.announce(payment, action="payment.created")
             vendor.announce(payment)
         house.hear()
         house.settle()
 
-        taken_back = [fault for fault in house.post.faults if fault.kind == "reversed" and fault.call == "announce"]
+        taken_back = [payment for payment in paid if vendor.inner._payments[payment].status == "charged_back"]
         posted, reversed_ = (moved(house, kind) for kind in ("payment.posted", "payment.reversed"))
         assert len(paid) == 3
         assert set(posted.values()) | set(reversed_.values()) <= {1}
