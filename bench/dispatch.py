@@ -79,11 +79,11 @@ _HEADER = (
 
 
 @contextmanager
-def emulator() -> Iterator[dict[str, Any]]:
+def emulator(provider: str) -> Iterator[dict[str, Any]]:
     """
-    The vendor's emulator in a process of its own; gives the settings that reach it.
+    A vendor's emulator in a process of its own; gives the settings that reach it.
     """
-    command = [sys.executable, "-m", "cobranza_sdk", "sandbox", "twilio_sms", "--port", "0", "--json"]
+    command = [sys.executable, "-m", "cobranza_sdk", "sandbox", provider, "--port", "0", "--json"]
     with subprocess.Popen(  # noqa: S603  # our own command
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
@@ -235,7 +235,7 @@ def measure_dispatch(count: int, rounds: int, say: Callable[[str], None]) -> dic
     """
     The section on the whole path.
     """
-    with tempfile.TemporaryDirectory() as place, emulator() as settings:
+    with tempfile.TemporaryDirectory() as place, emulator("twilio_sms") as settings:
         prepared = Path(place) / "prepared"
         prepared.mkdir()
         prepare(prepared, settings, count)

@@ -36,6 +36,17 @@ to minijinja alone is ours: amounts and days in the words of the locale, each va
 debtor could read and spelt in the alphabet of an SMS, blank values refused, and a digest for the record. The engine
 itself parses the template again for each message, under its fuel limit.
 """,
+    "guard": """
+A channel that answers at once, called one after another. The guard takes a slot, sets a deadline, tells the breaker,
+writes one log line (which nobody shows, unless the row says so) and one span (which no tracer keeps, unless the row
+says so).
+""",
+    "sending": """
+Messages over loopback to each vendor's emulator in another process, which shares the two cores: so the rates are of
+both. The bare client makes the requests that the plugin made before, byte for byte, with httpx and reads the JSON; for
+mail it is `aiosmtplib.send_message` over eight connections. The plugin writes each request, reads and classes the
+answer.
+""",
     "dispatch": """
 Each message is leased, judged twice, rendered, claimed, posted to the emulator in another process, and settled in
 SQLite with `synchronous = FULL`; the loop posts the same bodies, eight in flight as well, and keeps nothing. The
@@ -63,11 +74,13 @@ _TITLES = {
     "start": "Start",
     "decide": "Decide",
     "render": "Render",
+    "guard": "The guard around a call",
+    "sending": "Each plugin beside its bare client",
     "dispatch": "Dispatch, the whole path",
     "sync": "Sync",
     "reading": "A million rows",
 }
-_UNITS = {"ms": "ms", "per_s": "per second", "per_cpu_s": "per CPU second"}
+_UNITS = {"us": "CPU, µs", "ms": "ms", "per_s": "per second", "per_cpu_s": "per CPU second"}
 _EXTRA = {
     "per_s": "per second",
     "cpu_ms": "CPU, ms",
@@ -83,8 +96,7 @@ _NOT_MEASURED = """## Not yet measured
 - PostgreSQL, several workers, and dispatch over hours; a provider that takes 50 ms to answer, with 256 in flight.
 - Webhooks: how fast they are stored before they are answered.
 - Deciding for other countries than Peru and Colombia.
-- WhatsApp and e-mail over their emulators; HTML templates.
-- Files of a million rows.
+- HTML templates.
 - Other machines, other versions of Python, Windows and macOS.
 """
 
@@ -118,7 +130,9 @@ def _lines(*lines: str) -> str:
 
 def _sizes(section: Mapping[str, Any]) -> str:
     said = [f"{section['rows'][0]['rounds']} rounds"]
-    said += [f"{section[name]:,} {name}" for name in ("contacts", "messages", "receivables") if name in section]
+    said += [
+        f"{section[name]:,} {name}" for name in ("contacts", "calls", "messages", "receivables") if name in section
+    ]
     said += [f"without {name}: {reason}" for name, reason in section.get("skipped", {}).items()]
     if "in_flight" in section:
         said.append(f"{section['in_flight']} in flight")

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from attrs import frozen
+from calls import measure_guard, measure_sending
 from decide import measure_decide
 from dispatch import measure_dispatch
 from measure import HERE, machine
@@ -33,15 +34,33 @@ class _Size:
     start: int
     decide: tuple[int, int]
     render: tuple[int, int]
+    guard: tuple[int, int]
+    sending: tuple[int, int]
     dispatch: tuple[int, int]
     sync: tuple[int, int]
     reading: tuple[int, int]
 
 
 _NORMAL = _Size(
-    start=9, decide=(50_000, 5), render=(5_000, 9), dispatch=(600, 3), sync=(2_000, 3), reading=(1_000_000, 3)
+    start=9,
+    decide=(50_000, 5),
+    render=(5_000, 9),
+    guard=(20_000, 5),
+    sending=(400, 5),
+    dispatch=(600, 3),
+    sync=(2_000, 3),
+    reading=(1_000_000, 3),
 )
-_QUICK = _Size(start=2, decide=(2_000, 2), render=(500, 2), dispatch=(60, 1), sync=(400, 1), reading=(4_000, 1))
+_QUICK = _Size(
+    start=2,
+    decide=(2_000, 2),
+    render=(500, 2),
+    guard=(500, 2),
+    sending=(40, 1),
+    dispatch=(60, 1),
+    sync=(400, 1),
+    reading=(4_000, 1),
+)
 
 
 def say(words: str) -> None:
@@ -61,7 +80,9 @@ def main() -> None:
     parser.add_argument(
         "--page", action="store_true", help=f"write {_PAGE.name} from {_JSON.name} again; measure nothing"
     )
-    parser.add_argument("sections", nargs="*", help="only these: start, decide, render, dispatch, sync, reading")
+    parser.add_argument(
+        "sections", nargs="*", help="only these: start, decide, render, guard, sending, dispatch, sync, reading"
+    )
     asked = parser.parse_args()
     if asked.page:
         _PAGE.write_text(page(json.loads(_JSON.read_text("utf-8"))), "utf-8")
@@ -86,6 +107,8 @@ def measure(size: _Size, wanted: list[str]) -> dict[str, Any]:
         "start": lambda: measure_start(size.start, say),
         "decide": lambda: measure_decide(*size.decide, say),
         "render": lambda: measure_render(*size.render, say),
+        "guard": lambda: measure_guard(*size.guard, say),
+        "sending": lambda: measure_sending(*size.sending, say),
         "dispatch": lambda: measure_dispatch(*size.dispatch, say),
         "sync": lambda: measure_sync(*size.sync, say),
         "reading": lambda: measure_reading(*size.reading, say),

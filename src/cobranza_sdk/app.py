@@ -14,6 +14,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import anyio
+from attrs import evolve
 
 from cobranza_sdk.loading import (
     ConfigurationError,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         Backtest,
         Desk,
         DispatchReport,
+        Guards,
         InboxDesk,
         OverrideDesk,
         Retried,
@@ -199,8 +201,9 @@ class Cobranza:
 
     def _apart(self, creditor_id: str | None) -> Cobranza:
         """
-        The same with providers and connections of its own, for another event loop.
+        The same with providers and connections of its own, for another event loop; the guards are shared.
         """
+        self.guards  # noqa: B018  # made before they are copied
         scoped = object.__new__(Cobranza)
         bound_to_a_loop = ("accounts", "place", "webhooks", "_client")
         scoped.__dict__.update({name: part for name, part in self.__dict__.items() if name not in bound_to_a_loop})
@@ -469,6 +472,15 @@ class Cobranza:
 
         return configure(self.settings, self.plugins, services_for)
 
+    @cached_property
+    def guards(self) -> Guards:
+        """
+        What stands before every call to a provider. Kept while providers are closed and built anew.
+        """
+        from cobranza_sdk.engine import Guards
+
+        return Guards(clock=self.clock, logger=self._logger("engine"), deadline_s=self.settings.runner.deadline_s)
+
     @property
     def failures(self) -> tuple[Any, ...]:
         """
@@ -590,6 +602,7 @@ class Cobranza:
             accounts=self.accounts,
             decider=decider,
             rules=rules,
+            guards=self.guards,
             catalogue=self._catalogue,
             clock=self.clock,
             logger=self._logger("engine"),
@@ -655,10 +668,10 @@ class Cobranza:
 
     def sync(self, *, progress: Progress | None = None) -> list[SyncReport]:
         """
-        Read every ERP into the portfolio. Idempotent.
+        Read every ERP into the portfolio, then tell those with ``write_back`` what came of it. Idempotent.
 
         Raises:
-            SyncError: An ERP cannot be read; the others were.
+            SyncError: An ERP cannot be read or written to; the others were.
         """
         return self._run(lambda: self.a_sync(progress=progress), "a_sync")
 
@@ -666,7 +679,7 @@ class Cobranza:
         """
         See `sync`.
         """
-        from cobranza_sdk.engine import SyncError, sync
+        from cobranza_sdk.engine import SyncError, sync, write_back
 
         reports: list[SyncReport] = []
         failed: list[SyncError] = []
@@ -674,8 +687,11 @@ class Cobranza:
             for account in self.place.accounts.erps.values():
                 if not account.settings.serves(desk.creditor.id):
                     continue
+                guard = self.guards.of(account)
                 try:
-                    reports.append(await sync(desk, account, progress))
+                    report = await sync(desk, account, guard, progress)
+                    told = await write_back(desk, account, guard) if account.settings.write_back else 0
+                    reports.append(evolve(report, written=told))
                 except SyncError as error:  # law 8: the others are read all the same
                     failed.append(error)
         if failed:
@@ -773,6 +789,13 @@ class Cobranza:
 
         return [line for desk in self._my_desks() for line in Dispatcher(self.place, desk).preview()]
 
+    def _recheck(self, attempt_id: str) -> Decision:
+        from cobranza_sdk.engine import Dispatcher
+
+        keys = self._creditor_ids()
+        key = next((key for key in keys if self.tenant.creditor(key).attempts.facts_of_made(attempt_id)), keys[0])
+        return Dispatcher(self.place, self.place.desks[key]).recheck(attempt_id)
+
     def check(self) -> dict[str, Any]:
         """
         Try every account's credentials, without side effects: by configured name, whether it works and what was found.
@@ -783,15 +806,14 @@ class Cobranza:
         """
         See `check`.
         """
-        from cobranza_sdk.engine import call_guarded
-
         answers: dict[str, Any] = {}
         accounts = self.accounts
         tables = (("channels", accounts.channels), ("erps", accounts.erps), ("payments", accounts.payments))
         for table, group in tables:
             for name, account in group.items():
                 try:
-                    health = await call_guarded(account.provider.check, self.settings.runner.deadline_s)
+                    draw = self.guards.of(account).draw
+                    health = await draw("check", account.provider.check, self.settings.runner.deadline_s)
                     answers[f"{table}.{name}"] = {"ok": health.ok, "detail": health.detail}
                 except Exception as error:  # noqa: BLE001  # law 8: one account's failure is its own finding
                     detail = str(error) if isinstance(error, CobranzaError) else type(error).__name__
@@ -1030,6 +1052,20 @@ class _AttemptsHandle:
             for key in self._cobranza._creditor_ids()  # noqa: SLF001  # one module
             for line in tenant.creditor(key).attempts.listing(states=states, debtor=debtor)
         ]
+
+    def recheck(self, attempt_id: str) -> Decision:
+        """
+        Judge again, by the facts of now, what somebody was handed to carry out later: a call, a visit, a letter.
+
+        Only an ``allow`` may be carried out, until its ``not_after``. Nothing is charged or recorded.
+
+        Args:
+            attempt_id: An attempt that is ``accepted`` or ``sent``.
+
+        Raises:
+            InvalidValueError: There is no such attempt, or it is in another state.
+        """
+        return self._cobranza._recheck(attempt_id)  # noqa: SLF001  # one module
 
     def resolve(self, attempt_id: str, outcome: str, *, by: str, reason: str) -> None:
         """

@@ -52,6 +52,8 @@ Commit `{commit}`, Python {python}.
 * **fuzz**: every property test with a seed of its own and five times the examples.
 * **parsers**: amounts, dates, phones, tax ids and whole files of `erp_csv`, changed, cut and joined at random. Holds
   when nothing is raised that is not declared, no input takes over a second of CPU, and memory stays under 256 MiB.
+* **webhooks**: what the vendors' emulators post, changed as bytes, as JSON and as forms, mostly as if it were signed.
+  Holds under the same conditions.
 """
 
 
@@ -203,10 +205,24 @@ def fuzz(seed: int) -> dict[str, Any]:
 
 def parsers(seed: int, *, inputs: int = INPUTS) -> dict[str, Any]:
     """
-    A-13: every parser of exports under hostile input, in a process of its own.
+    A-13: every parser of exports under hostile input.
+    """
+    return hostile("parsers.py", seed, inputs)
+
+
+def webhooks(seed: int, *, inputs: int = INPUTS) -> dict[str, Any]:
+    """
+    A-13: every provider's `verify` and `parse` under hostile input.
+    """
+    return hostile("webhooks.py", seed, inputs)
+
+
+def hostile(program: str, seed: int, inputs: int) -> dict[str, Any]:
+    """
+    One of the programs that give parsers hostile input, in a process of its own.
     """
     done = subprocess.run(
-        [sys.executable, str(HERE / "tests" / "proof" / "parsers.py"), str(seed), str(inputs)],
+        [sys.executable, str(HERE / "tests" / "proof" / program), str(seed), str(inputs)],
         capture_output=True,
         text=True,
         check=False,
@@ -229,6 +245,7 @@ PROOFS: dict[str, Callable[[int], dict[str, Any]]] = {
     "caps": caps,
     "fuzz": fuzz,
     "parsers": parsers,
+    "webhooks": webhooks,
 }
 
 

@@ -29,8 +29,11 @@ NOBODY_KNOWS = ProviderError("network", "never", "maybe")
 
 
 def settle(world: Any, claimed: Any, error: ProviderError | None = None, **more: Any) -> int:
+    """
+    Settle one; returns how many were stale.
+    """
     values = {"attempt_id": claimed.attempt_id, "token": claimed.token, "error": error, **more}
-    return int(world.acme.attempts.settle([Settlement(**values)]))
+    return 1 - len(world.acme.attempts.settle([Settlement(**values)]))
 
 
 def charges(world: Any) -> list[str]:
@@ -529,15 +532,49 @@ def test_a_group_settles_together_whatever_became_of_each(world: Any) -> None:
     """
     one, two = world.sending("D-1"), world.sending("D-2")
 
-    stale = world.acme.attempts.settle(
+    written = world.acme.attempts.settle(
         [
             Settlement(attempt_id=one.attempt_id, token=one.token + 7, provider_message_id="M-1"),
             Settlement(attempt_id=two.attempt_id, token=two.token, provider_message_id="M-2"),
         ]
     )
 
-    assert stale == 1
+    assert [item.attempt_id for item in written] == [two.attempt_id]
     assert [world.attempt(item.attempt_id)["state"] for item in (one, two)] == ["sending", "accepted"]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_f34_an_id_that_another_attempt_has_proves_nothing(world: Any, together: bool) -> None:
+    """
+    F34: one receipt would otherwise settle two messages, and one of them was perhaps never taken.
+    """
+    one, two = world.sending("D-1"), world.sending("D-2")
+    settlements = [
+        Settlement(attempt_id=item.attempt_id, token=item.token, provider_message_id="M-1") for item in (one, two)
+    ]
+
+    for group in [settlements] if together else [[settlement] for settlement in settlements]:
+        world.acme.attempts.settle(group)
+
+    first, second = (world.attempt(item.attempt_id) for item in (one, two))
+    assert (first["state"], first["provider_message_id"]) == ("accepted", "M-1")
+    assert (second["state"], second["provider_message_id"]) == ("unknown", None)
+    assert "id_reused" in second["reason"]
+    assert charges(world) == ["charge", "charge"]
+
+
+def test_f34_two_accounts_may_number_alike(world: Any) -> None:
+    """
+    A vendor's id is unique within an account, and nowhere else.
+    """
+    one = world.sending("D-1")
+    settle(world, one, provider_message_id="M-1")
+    world.rows("UPDATE attempts SET account = 'another' WHERE id = ?", one.attempt_id)
+    two = world.sending("D-2")
+
+    settle(world, two, provider_message_id="M-1")
+
+    assert world.attempt(two.attempt_id)["state"] == "accepted"
 
 
 def test_a_vendor_that_says_opted_out_is_believed(world: Any) -> None:

@@ -131,6 +131,7 @@ CREDITOR: dict[str, Try] = {
     "attempts.recover": lambda two: two.creditor.attempts.recover(timedelta(days=-1)),
     "attempts.lease": lambda two: two.creditor.attempts.lease(100, LEASE),
     "attempts.due": lambda two: two.creditor.attempts.due(100),
+    "attempts.facts_of_made": lambda two: two.creditor.attempts.facts_of_made(two.attempt),
     "attempts.facts": lambda two: two.creditor.attempts.facts([two.attempt, two.waiting]),
     "attempts.claim": lambda two: two.world.claim(two.prepared(), creditor=two.creditor),
     "attempts.decline": lambda two: two.creditor.attempts.decline([two.unsent()]),
@@ -153,6 +154,8 @@ CREDITOR: dict[str, Try] = {
     "figures.aging": lambda two: two.creditor.figures.aging(date(2026, 8, 5)),
     "figures.rejected": lambda two: two.creditor.figures.rejected(),
     "figures.decisions_of": lambda two: two.creditor.figures.decisions_of(two.attempt),
+    "results.pending": lambda two: two.creditor.results.pending("csv")[0],
+    "results.keep": lambda two: two.creditor.results.keep("csv", 10**6),
     "past.places": lambda two: two.creditor.past.places(),
     "past.decisions": lambda two: list(two.creditor.past.decisions()),
 }

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from cobranza_sdk.spec import TemplateCatalogue
+from cobranza_sdk.spec import Attachment, TemplateCatalogue
 from cobranza_sdk.templates import Catalogue, TemplateError, VendorTemplate
 
 ENTRY = {
@@ -17,6 +17,10 @@ ENTRY = {
     "discloses": "true",
     "text": '"Hola"',
 }
+
+
+#: A header's file, to be closed or continued.
+_FILE = '{filename = "a.pdf", content_type = "application/pdf"'
 
 
 def catalogue(*entries: dict[str, str], origin: str = "own.toml", head: str = "format = 1") -> TemplateCatalogue:
@@ -57,6 +61,30 @@ def test_a_full_entry_is_read() -> None:
     )
     assert template.origin == "own.toml"
     assert hash(template) == hash(template)
+
+
+def test_a_vendors_template_is_read_in_full() -> None:
+    """
+    Header, named variables, codes and replies arrive where the channel takes them from.
+    """
+    file = '{filename = "a.pdf", content_type = "application/pdf", reference = "m-1"}'
+    parts = (
+        'named = {who = "debtor_name"}, buttons = {0 = "reference"}, codes = {1 = "reference"}, replies = {2 = "BAJA"}'
+    )
+    source = catalogue({"vendor": f'{{name = "n", language = "es", header_file = {file}, {parts}}}'})
+
+    (template,) = Catalogue.parse([source]).templates
+
+    assert template.vendor == VendorTemplate(
+        name="n",
+        language="es",
+        named={"who": "debtor_name"},
+        header_file=Attachment(filename="a.pdf", content_type="application/pdf", reference="m-1"),
+        buttons={0: "reference"},
+        codes={1: "reference"},
+        replies={2: "BAJA"},
+    )
+    assert {"debtor_name", "reference"} <= template.variables
 
 
 def test_what_is_left_out_takes_its_default() -> None:
@@ -121,6 +149,42 @@ def test_a_template_serves_its_stages() -> None:
         ({"vendor": '{name = "n", language = "es", parameter = []}'}, "vendor.parameter: unknown key, did you mean"),
         ({"vendor": '{name = "n", language = "es", buttons = {x = "reference"}}'}, "vendor.buttons.x: expected"),
         ({"vendor": '{name = "n", language = "es", buttons = {0 = 1}}'}, "vendor.buttons.0: expected"),
+        ({"vendor": '{name = "n", language = "es", codes = {x = "reference"}}'}, "vendor.codes.x: expected a variable"),
+        ({"vendor": '{name = "n", language = "es", replies = {0 = " "}}'}, "vendor.replies.0: expected words"),
+        ({"vendor": '{name = "n", language = "es", codes = {0 = "code"}}'}, "vendor: unknown variable 'code'"),
+        ({"vendor": '{name = "n", language = "es", named = {a = "x"}}'}, "vendor: unknown variable 'x'"),
+        ({"vendor": '{name = "n", language = "es", header = "x"}'}, "vendor: unknown variable 'x'"),
+        (
+            {"vendor": '{name = "n", language = "es", parameters = ["amount"], named = {a = "amount"}}'},
+            "vendor: has parameters and named, expected one of them",
+        ),
+        (
+            {"vendor": '{name = "n", language = "es", buttons = {1 = "reference"}, replies = {1 = "BAJA"}}'},
+            "vendor: has two buttons at position 1, expected one",
+        ),
+        (
+            {"vendor": '{name = "n", language = "es", header_file = {filename = "a.pdf", reference = "m"}}'},
+            "vendor.header_file.content_type: missing",
+        ),
+        (
+            {"vendor": f'{{name = "n", language = "es", header_file = {_FILE}}}}}'},
+            "vendor.header_file: expected one of url and reference",
+        ),
+        (
+            {"vendor": f'{{name = "n", language = "es", header_file = {_FILE}, url = "http://x.example/a.pdf"}}}}'},
+            "vendor.header_file.url: expected an address that begins with https://",
+        ),
+        (
+            {"vendor": f'{{name = "n", language = "es", header_file = {_FILE}, reference = " "}}}}'},
+            "vendor.header_file: a value is blank",
+        ),
+        (
+            {
+                "discloses": "false",
+                "vendor": f'{{name = "n", language = "es", header_file = {_FILE}, reference = "m"}}}}',
+            },
+            "vendor: has header_file, but discloses = false",
+        ),
     ],
 )
 def test_a_wrong_entry_is_refused_by_name(entry: dict[str, str], problem: str) -> None:
@@ -250,14 +314,20 @@ def test_a_template_that_asks_who_reads_may_not_disclose() -> None:
     "name",
     ["amount", "due_on", "documents", "document", "installments", "days_past_due", "payment_url", "how_to_pay"],
 )
-@pytest.mark.parametrize("place", ["text", "condition", "subject", "html", "vendor"])
+@pytest.mark.parametrize("place", ["text", "condition", "subject", "html", "vendor", "header", "named", "codes"])
 def test_what_discloses_nothing_uses_no_variable_of_a_debt(name: str, place: str) -> None:
     """
     Not shown, not even asked about: a condition on the amount would tell as well (law 7 of the house).
     """
     entry = {"discloses": "false"}
-    if place == "vendor":
-        entry["vendor"] = f'{{name = "n", language = "es", parameters = ["{name}"]}}'
+    shown = {
+        "vendor": f'parameters = ["{name}"]',
+        "header": f'header = "{name}"',
+        "named": f'named = {{x = "{name}"}}',
+        "codes": f'codes = {{0 = "{name}"}}',
+    }
+    if place in shown:
+        entry["vendor"] = f'{{name = "n", language = "es", {shown[place]}}}'
     elif place == "condition":
         entry["text"] = f'"Hola{{% if {name} %}}!{{% endif %}}"'
     else:

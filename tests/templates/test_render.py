@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cobranza_sdk.model import InvalidValueError, Money
+from cobranza_sdk.spec import Attachment
 from cobranza_sdk.templates import VARIABLES, Template, TemplateError, Variables, VendorTemplate, render
 
 MakeTemplate = Callable[..., Template]
@@ -246,13 +247,39 @@ def test_a_vendors_template_carries_the_values_in_order(template: MakeTemplate, 
     assert rendered.template.buttons == {0: "R-0001"}
 
 
-@pytest.mark.parametrize("place", ["parameters", "buttons"])
+def test_a_vendors_template_fills_every_part(template: MakeTemplate, variables: Variables) -> None:
+    """
+    Header, variables by name, codes to copy; what a tap sends back stands as it is written.
+    """
+    vendor = VendorTemplate(
+        name="aviso",
+        language="es",
+        named={"cliente": "creditor", "monto": "amount"},
+        header="documents",
+        codes={1: "reference"},
+        replies={2: "BAJA"},
+    )
+
+    made = render(template("{{ creditor }}", vendor=vendor), evolve(variables, documents=("F-1",)), locale="es-PE")
+
+    assert made.template.named == {"cliente": variables.creditor, "monto": "S/ 150.00"}
+    assert (made.template.header, made.template.codes, made.template.replies) == ("F-1", {1: "R-0001"}, {2: "BAJA"})
+    assert made.template.parts == {"header", "named", "codes", "replies"}
+
+
+@pytest.mark.parametrize("place", ["parameters", "buttons", "named", "codes", "header"])
 def test_a_vendors_template_takes_no_blank(template: MakeTemplate, variables: Variables, place: str) -> None:
     """
     The vendor would refuse it after the attempt was counted: we refuse before (S-063).
     """
-    named = {"parameters": ("reference",)} if place == "parameters" else {"buttons": {0: "reference"}}
-    note = template("Hola", vendor=VendorTemplate(name="aviso", language="es", **named))
+    shown = {
+        "parameters": ("reference",),
+        "buttons": {0: "reference"},
+        "named": {"x": "reference"},
+        "codes": {0: "reference"},
+        "header": "reference",
+    }
+    note = template("Hola", vendor=VendorTemplate(name="aviso", language="es", **{place: shown[place]}))
 
     with pytest.raises(TemplateError, match="vendor: no value for reference"):
         render(note, evolve(variables, reference=" "), locale="es")
@@ -271,6 +298,18 @@ def test_the_digest_is_over_all_that_is_sent(template: MakeTemplate, variables: 
         render(template("Hola", **{**fields, "html": None}), variables, locale="es"),
         render(template("Hola", vendor=vendor, **fields), variables, locale="es"),
         render(template("Hola", vendor=vendor, **fields), evolve(variables, debtor_name="Eva"), locale="es"),
+        *(
+            render(template("Hola", vendor=evolve(vendor, **part), **fields), variables, locale="es")
+            for part in (
+                {"header": "reference"},
+                {"header_file": Attachment(filename="a.pdf", content_type="application/pdf", reference="m-1")},
+                {"header_file": Attachment(filename="a.pdf", content_type="application/pdf", reference="m-2")},
+                {"codes": {0: "reference"}},
+                {"replies": {0: "BAJA"}},
+                {"replies": {0: "SI"}},
+                {"parameters": (), "named": {"x": "debtor_name"}},
+            )
+        ),
     ]
 
     assert (
@@ -278,7 +317,7 @@ def test_the_digest_is_over_all_that_is_sent(template: MakeTemplate, variables: 
         == hashlib.sha256(json.dumps(["Hola", "Hola", "<p>Hola</p>", []]).replace(", ", ",").encode()).hexdigest()
     )
     assert same.digest == render(template("Hola", **fields), evolve(variables, debtor_name="Eva"), locale="es").digest
-    assert len({same.digest, *(other.digest for other in others)}) == 6
+    assert len({same.digest, *(other.digest for other in others)}) == 13
 
 
 @pytest.mark.parametrize("name", ["=?utf-8?q?hola=0ABcc:_x@y?=", "x" * 250])

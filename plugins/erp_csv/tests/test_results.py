@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from cobranza_erp_csv import _results
 from cobranza_erp_csv._erp import CsvErp
 from cobranza_erp_csv._results import render
-from cobranza_sdk import InvalidValueError, Money, ProviderError, UnsupportedCapabilityError
-from cobranza_sdk.testing import make_provider
+from cobranza_sdk import Cobranza, InvalidValueError, Money, Payment, ProviderError, UnsupportedCapabilityError
+from cobranza_sdk.testing import FixedClock, make_provider
 
 pytestmark = pytest.mark.anyio
 
@@ -170,3 +170,43 @@ async def test_without_a_folder_nothing_is_written_back(tmp_path: Path) -> None:
         await provider(tmp_path, results=None).write_back([ATTEMPT])
     with pytest.raises(InvalidValueError, match="no folder gone"):
         await provider(tmp_path, results=str(tmp_path / "gone")).write_back([ATTEMPT])
+
+
+def test_sync_tells_into_files_what_came_of_the_rows(tmp_path: Path) -> None:
+    """
+    The whole way: rows in, a payment from elsewhere, results out; the second sync writes nothing.
+    """
+    source, results = tmp_path / "cxc.csv", tmp_path / "out"
+    results.mkdir()
+    source.write_text(
+        "customer_key;customer_name;doc_type;doc_number;issue_date;due_date;currency;amount_total;amount_open\n"
+        "C1;Comercial Uno;Factura;F001-1;05/07/2026;04/08/2026;PEN;100,00;100,00\n",
+        "utf-8",
+    )
+    erp = {"provider": "erp_csv", "path": str(source), "delimiter": ";", "decimal": ",", "country": "PE"}
+    settings = {
+        "creditor": {"name": "Tienda Andina", "country": "PE"},
+        "store": {"url": f"sqlite:///{tmp_path / 'a.db'}"},
+        "erps": {"exports": {**erp, "results": str(results), "write_back": True}},
+    }
+    at = datetime(2026, 8, 5, 15, 0, tzinfo=UTC)
+    money = Money.of("40.00", "PEN")
+
+    with Cobranza(settings, clock=FixedClock(at)) as cobranza:
+        cobranza.sync()
+        cobranza.portfolio.put(
+            Payment(external_id="mp:1", debtor_id="C1", receivable_id=None, amount=money, paid_at=at)
+        )
+        written = [cobranza.sync()[0].written for _ in range(2)]
+
+    assert written == [1, 0]
+    (file,) = results.iterdir()
+    (row,) = csv.DictReader(file.read_text("utf-8").splitlines())
+    assert {key: value for key, value in row.items() if value} == {
+        "payment_id": "mp:1",
+        "debtor_id": "C1",
+        "amount": "40.00",
+        "currency": "PEN",
+        "paid_at": at.isoformat(),
+        "state": "posted",
+    }

@@ -227,3 +227,15 @@ def test_no_request_breaks_the_check(query: str, path: str, headers: dict[str, s
 def _provider() -> MercadoPago:
     settings: dict[str, Any] = {"access_token": "t", "collector_id": "1", "webhook_secret": SECRET}
     return make_provider(MercadoPago, {**settings, "base_url": "http://127.0.0.1:9"})
+
+
+@pytest.mark.parametrize("ts", ["", "12345678", "1" * 15, "9" * 5000, "1742505638683x"])
+def test_a_time_that_no_clock_shows_is_refused_also_where_it_is_signed(ts: str) -> None:
+    """
+    The million hostile inputs found it: a long number is no date, and must not end in another error.
+    """
+    provider = make_provider(MercadoPago, {"access_token": "t", "collector_id": "1", "webhook_secret": SECRET})
+    envelope = request().verified(account="1", scheme="test", signed=manifest("123456", REQUEST, ts).encode())
+
+    with pytest.raises(WebhookRejectedError, match="no manifest"):
+        provider.parse(envelope)

@@ -24,7 +24,8 @@ EXPECTED = {
     ("config", "fix_first"): [33, 368, 131030, 131031, 131037, 131045, 133000, 133005, 133009, 133010, 133015, 134011],
     ("config", "never"): [130497],
     ("funds", "fix_first"): [131042],
-    ("rate_limit", "retry"): [4, 80007, 130429, 131048, 131049, 131056, 131064],
+    ("rate_limit", "retry"): [4, 80007, 130429, 131048, 131064],
+    ("recipient", "retry"): [131049, 131056],
     ("provider_down", "retry"): [1, 2, 131000, 131016, 131057, 133004, 135000],
     ("recipient", "never"): [131026, 130403, 130472],
     ("opted_out", "never"): [131050],
@@ -68,7 +69,8 @@ DOCUMENTED: dict[str, tuple[int, ...]] = {
         *(33, 368, 130497, 131031, 131042, 131037, 131045, 133010, 133000, 133005, 133006, 133007, 133008, 133009),
         *(133015, 133016, 134011),
     ),
-    "rate": (4, 80007, 130429, 131056, 131048, 131064, 131049),
+    "rate": (4, 80007, 130429, 131048, 131064),
+    "pair": (131049, 131056),
     "retry": (1, 2, 131000, 131016, 131057, 135000, 133004),
     "unreachable": (131026, 130403, 130472),
     "opted_out": (131050,),
@@ -84,6 +86,7 @@ CATEGORIES = {
     "auth": {"auth"},
     "account": {"config", "funds"},
     "rate": {"rate_limit"},
+    "pair": {"recipient"},
     "retry": {"provider_down"},
     "unreachable": {"recipient"},
     "opted_out": {"opted_out"},
@@ -92,7 +95,7 @@ CATEGORIES = {
     "request": {"validation", "config"},
 }
 #: Of these, trying again may help; 2494100 and the second kind of 1 and 135000 are bounded by the core's own count.
-AGAIN = {*DOCUMENTED["rate"], *DOCUMENTED["retry"], 2494100}
+AGAIN = {*DOCUMENTED["rate"], *DOCUMENTED["pair"], *DOCUMENTED["retry"], 2494100}
 
 
 @pytest.mark.parametrize(("family", "code"), [(family, code) for family, codes in DOCUMENTED.items() for code in codes])

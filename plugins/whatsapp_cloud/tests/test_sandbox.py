@@ -322,7 +322,7 @@ async def test_incomplete_requests_get_the_vendors_code(sandbox: WhatsAppSandbox
     ("fault", "axes_and_taken"),
     [
         ("rate_limit", ("rate_limit", "retry", "no", 0)),
-        ("pair_rate", ("rate_limit", "retry", "no", 0)),
+        ("pair_rate", ("recipient", "retry", "no", 0)),
         ("server_error", ("provider_down", "never", "maybe", 0)),
         ("bad_json", ("protocol", "never", "maybe", 1)),
     ],

@@ -191,7 +191,7 @@ def test_a_failure_is_classed(parsed: Parsed) -> None:
     """The next step depends on why it failed."""
     (event,) = parsed(status("failed", errors=[{"code": 131049, "title": "Healthy ecosystem"}]))
 
-    assert (event.error.category, event.error.disposition, event.error.vendor_code) == ("rate_limit", "retry", "131049")
+    assert (event.error.category, event.error.disposition, event.error.vendor_code) == ("recipient", "retry", "131049")
 
 
 def test_codes_of_a_failure_are_kept_and_its_words_are_not(parsed: Parsed) -> None:
@@ -500,10 +500,12 @@ def test_a_sentence_is_not_searched_for_keywords(text: str) -> None:
     [
         ("button", {"payload": "x", "text": "Baja"}),
         ("interactive", {"type": "button_reply", "button_reply": {"id": "x", "title": "STOP"}}),
+        ("button", {"payload": "BAJA", "text": "No quiero más avisos"}),
+        ("interactive", {"type": "button_reply", "button_reply": {"id": "baja", "title": "No más avisos"}}),
     ],
 )
 def test_a_tap_can_opt_out(parsed: Parsed, kind: str, content: Any) -> None:
-    """A button that says BAJA means it."""
+    """A button that says BAJA means it, and so does one that was given BAJA to send back."""
     (event,) = parsed(inbound(kind, content))
 
     assert event.kind is EventKind.OPT_OUT

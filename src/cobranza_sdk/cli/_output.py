@@ -119,7 +119,11 @@ def open_rehearsal(options: Options, *, at: Any = None) -> Iterator[Cobranza]:
                 source.backup(target)
             source.close()
             target.close()
-        rehearsal = evolve(settings, store=evolve(settings.store, url=f"sqlite:///{copy.resolve()}"))
+        rehearsal = evolve(
+            settings,
+            store=evolve(settings.store, url=f"sqlite:///{copy.resolve()}"),
+            erps={name: evolve(erp, write_back=False) for name, erp in settings.erps.items()},
+        )
         with Cobranza(rehearsal, clock=None if at is None else FixedClock(at)) as cobranza:
             yield cobranza
 

@@ -29,6 +29,7 @@ def _sync(cobranza: Cobranza, options: Options) -> list[dict[str, Any]]:
             "changed": report.changed,
             "unchanged": report.unchanged,
             "rejected": report.rejected,
+            "written": report.written,
         }
         for report in reports
     ]
@@ -38,7 +39,7 @@ def _show_sync(cobranza: Cobranza, lines: list[dict[str, Any]]) -> None:
     kinds = ("debtor", "receivable", "payment")
     print_table(
         "Read",
-        ("erp", "creditor", *(f"{kind}s new/changed/same" for kind in kinds), "rejected rows"),
+        ("erp", "creditor", *(f"{kind}s new/changed/same" for kind in kinds), "rejected rows", "results told"),
         [
             (
                 line["erp"],
@@ -48,6 +49,7 @@ def _show_sync(cobranza: Cobranza, lines: list[dict[str, Any]]) -> None:
                     for kind in kinds
                 ),
                 line["rejected"],
+                line["written"],
             )
             for line in lines
         ],

@@ -115,6 +115,14 @@ _HOUSE_WORDS: dict[str, tuple[str, dict[str, str]]] = {
             "en": "An obligation is asked for that the system cannot meet.",
         },
     ),
+    "sdk.not_any_more": (
+        "SDK law 1",
+        {
+            "es": "El motivo para contactar ya no existe o está suspendido.",
+            "pt": "O motivo para contatar já não existe ou está suspenso.",
+            "en": "The ground for this contact is gone or suspended.",
+        },
+    ),
 }
 
 

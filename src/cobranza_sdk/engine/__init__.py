@@ -10,6 +10,7 @@ from cobranza_sdk._lazy import loads_lazily
 
 if TYPE_CHECKING:
     from cobranza_sdk.engine._backtest import Backtest, Bench, Retried, retry_cases, summed_up
+    from cobranza_sdk.engine._calls import AccountGuard, Guards, Repeat
     from cobranza_sdk.engine._crash import POINTS, VARIABLE
     from cobranza_sdk.engine._dispatch import LEASE, LOST_AFTER, Dispatcher, DispatchReport
     from cobranza_sdk.engine._guard import GuardedPolicies, PluginLateError, call_guarded
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
         check_strategy,
         without_strategy,
     )
-    from cobranza_sdk.engine._sync import SyncError, SyncReport, sync
+    from cobranza_sdk.engine._sync import SyncError, SyncReport, sync, write_back
     from cobranza_sdk.engine._workplace import Desk, Workplace, locale_of
 
 _HOME = {
     "_backtest": ("Backtest", "Bench", "Retried", "retry_cases", "summed_up"),
+    "_calls": ("AccountGuard", "Guards", "Repeat"),
     "_crash": ("POINTS", "VARIABLE"),
     "_dispatch": ("LEASE", "LOST_AFTER", "DispatchReport", "Dispatcher"),
     "_guard": ("GuardedPolicies", "PluginLateError", "call_guarded"),
@@ -39,7 +41,7 @@ _HOME = {
     "_planning": ("PlanError", "due_now", "plan_now"),
     "_replies": ("intent_of",),
     "_strategy_check": ("Grounds", "StrategyFinding", "carried_by", "check_strategy", "without_strategy"),
-    "_sync": ("SyncError", "SyncReport", "sync"),
+    "_sync": ("SyncError", "SyncReport", "sync", "write_back"),
     "_workplace": ("Desk", "Workplace", "locale_of"),
 }
 
@@ -48,6 +50,7 @@ __all__ = [
     "LOST_AFTER",
     "POINTS",
     "VARIABLE",
+    "AccountGuard",
     "Backtest",
     "Bench",
     "Desk",
@@ -55,11 +58,13 @@ __all__ = [
     "Dispatcher",
     "Grounds",
     "GuardedPolicies",
+    "Guards",
     "InboxDesk",
     "OverrideDesk",
     "PaymentDesk",
     "PlanError",
     "PluginLateError",
+    "Repeat",
     "Retried",
     "StrategyFinding",
     "SyncError",
@@ -77,6 +82,7 @@ __all__ = [
     "summed_up",
     "sync",
     "without_strategy",
+    "write_back",
 ]
 
 # Deciding needs neither store nor templates.

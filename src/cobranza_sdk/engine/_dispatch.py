@@ -4,8 +4,8 @@ Dispatch: lease → facts → judge → render → claim → transmit → settle
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -13,13 +13,12 @@ from typing import Any
 import anyio
 from attrs import evolve, field, frozen
 
-from cobranza_sdk.compliance import DISCLOSE_NOTHING, DISCLOSES_NOTHING, SAYS, Decider
+from cobranza_sdk.compliance import DISCLOSE_NOTHING, DISCLOSES_NOTHING, SAYS, Decider, house_finding
 from cobranza_sdk.engine._crash import crashpoint
-from cobranza_sdk.engine._guard import send_guarded
 from cobranza_sdk.engine._links import LinkDesk
 from cobranza_sdk.engine._workplace import Desk, Workplace, locale_of
 from cobranza_sdk.loading import Configured
-from cobranza_sdk.model import AttemptState, CobranzaError, Decision, Verdict
+from cobranza_sdk.model import AttemptState, CobranzaError, Decision, InvalidValueError, Verdict
 from cobranza_sdk.spec import (
     Accepted,
     Category,
@@ -45,12 +44,16 @@ _MAX_BACKOFF = timedelta(hours=1)
 _MAX_WANTED = timedelta(days=7)
 #: Attempts on one channel of one outreach, the first included, before the next channel is tried.
 _MAX_TRIES = 3
+#: Longest wait for a slot of an account, in seconds; what would wait longer is given back.
+_PATIENCE_S = 60.0
 #: What is wrong with the account, not with the message: the others wait instead of running into it.
 _ACCOUNT_BROKEN = (Category.AUTH, Category.CONFIG, Category.FUNDS)
 #: Barriers that stand in the way of one channel only: the step's next one is tried.
 _NEXT_CHANNEL = ("no_account", "no_address")
 #: Variables that show where to pay.
 _SHOW_LINK = frozenset({"payment_url", "how_to_pay"})
+#: States in which somebody may still carry it out.
+_IN_HANDS = (AttemptState.ACCEPTED, AttemptState.SENT)
 _OPT_OUT_WORDS = {"pt": "SAIR", "en": "STOP"}
 
 #: Gives the address of a payment link for an attempt, or None.
@@ -154,7 +157,7 @@ class Dispatcher:
                 break
             size = self._place.batch if limit is None else min(self._place.batch, limit - self._handled)
             leased = dict(
-                await anyio.to_thread.run_sync(partial(attempts.lease, size, LEASE, skip_channels=self._paused))
+                await anyio.to_thread.run_sync(partial(attempts.lease, size, LEASE, skip_channels=self._closed()))
             )
             if not leased:
                 break
@@ -187,6 +190,29 @@ class Dispatcher:
             )
         return answers
 
+    def recheck(self, attempt_id: str) -> Decision:
+        """
+        Judge again, by the facts of now, what somebody was handed to carry out later: a call, a visit. Nothing is
+        charged or recorded.
+
+        Raises:
+            InvalidValueError: There is no such attempt, or it is not in somebody's hands.
+        """
+        facts = self._desk.store.attempts.facts_of_made(attempt_id)
+        if facts is None or facts.attempt.state not in _IN_HANDS:
+            found = "no such attempt" if facts is None else f"an attempt that is {facts.attempt.state}"
+            msg = f"attempt {attempt_id}: found {found}, expected one that is {' or '.join(_IN_HANDS)}"
+            raise InvalidValueError(msg)
+        now, step = self._place.clock.now(), self._step(facts)
+        barrier = self._barrier(facts, now)
+        if barrier is not None or step is None:
+            reason = barrier[1] if barrier is not None else "step_withdrawn"
+            gone = house_finding("sdk.not_any_more", reason=reason)
+            return Decision(verdict=Verdict.DENY, at=now, findings=(gone,))
+        flags = frozenset() if facts.attempt.discloses else frozenset({DISCLOSES_NOTHING})
+        contact = self._place.contact_of(self._desk, facts, step, now, flags | _grounds(facts.overrides))
+        return _ending(self._place.decider.decide(contact), facts.overrides)
+
     async def _batch(self, leased: Mapping[str, int]) -> None:
         attempts = self._desk.store.attempts
         facts = await anyio.to_thread.run_sync(attempts.facts, list(leased))
@@ -203,40 +229,86 @@ class Dispatcher:
             declined = await anyio.to_thread.run_sync(attempts.decline, await self._with_fallback(unsent, facts))
             self._counts.update(str(item.state) for item in declined)
             self._reasons.update((str(item.state), item.reason) for item in declined)
-        for wave in self._waves(ready):
-            await self._send(await self._without_paused(wave))
+        async for wave in self._waves(ready):
+            await self._send(wave)
 
-    def _waves(self, ready: Sequence[_Ready]) -> Iterator[list[_Ready]]:
+    def _closed(self) -> set[str]:
+        """
+        Channels through which nothing goes now: credentials refused in this run, or an account that is left alone for
+        longer than anybody waits here.
+        """
+        place, patience = self._place, self._patience
+        accounts = {channel: place.account_for(self._desk.creditor.id, channel) for channel in place.channels}
+        waits = {channel: place.guards.of(account).wait() for channel, account in accounts.items() if account}
+        return self._paused | {channel for channel, wait in waits.items() if wait > patience}
+
+    @property
+    def _patience(self) -> float:
+        return 0.0 if self._place.clock.fixed else _PATIENCE_S
+
+    async def _waves(self, ready: Sequence[_Ready]) -> AsyncIterator[list[_Ready]]:
         """
         Cut a batch into what can leave at once: only that may be ``sending``, since a crash makes it ``unknown``.
-        """
-        by_account: dict[str, list[_Ready]] = {}
-        for item in ready:
-            by_account.setdefault(item.account.name, []).append(item)
-        size = self._place.concurrency
-        for start in range(0, max(map(len, by_account.values()), default=0), size):
-            yield [item for items in by_account.values() for item in items[start : start + size]]
 
-    async def _without_paused(self, wave: Sequence[_Ready]) -> list[_Ready]:
+        An account's share is what its pace allows; one that has to wait holds up no other. What cannot leave while the
+        lease lasts is given back, with the time at which it can.
         """
-        Give back what would go to an account that turned out to be broken.
+        clock = self._place.clock
+        ends = clock.monotonic() + LEASE.total_seconds() / 2
+        queues: dict[str, deque[_Ready]] = {}
+        for item in ready:
+            queues.setdefault(item.account.name, deque()).append(item)
+        while queues:
+            wave: list[_Ready] = []
+            held: list[Unsent] = []
+            waits = []
+            for queue in queues.values():
+                wait = self._admit(queue, wave, held)
+                if wait == float("inf") and wave:
+                    continue  # the answer to the probe, which may be in this wave, decides
+                if wait > self._patience or clock.monotonic() + wait >= ends:
+                    held += [_given_back(item, "account_waits", self._at(wait)) for item in queue]
+                    queue.clear()
+                elif wait > 0:
+                    waits.append(wait)
+            await self._give_back(held)
+            if wave:
+                yield wave
+            elif waits:
+                await clock.sleep(min(waits))
+            queues = {name: queue for name, queue in queues.items() if queue}
+
+    def _admit(self, queue: deque[_Ready], wave: list[_Ready], held: list[Unsent]) -> float:
         """
-        going = [item for item in wave if item.facts.attempt.channel not in self._paused]
-        held = [
-            Unsent(
-                attempt_id=item.prepared.attempt_id,
-                token=item.prepared.token,
-                state=AttemptState.PLANNED,
-                reason="account_paused",
-                due_at=self._place.clock.now(),
-            )
-            for item in wave
-            if item.facts.attempt.channel in self._paused
-        ]
+        Move from *queue* to *wave* what the account may send now; returns the seconds after which it may send more.
+        """
+        guard = self._place.guards.of(queue[0].account)
+        room = self._place.concurrency
+        while queue and room:
+            item = queue[0]
+            address = item.message.to.value
+            if item.facts.attempt.channel in self._paused:
+                held.append(_given_back(item, "account_paused", self._place.clock.now()))
+            elif (wait := guard.wait_for(address)) > 0:
+                held.append(_given_back(item, "address_waits", self._at(wait)))
+            elif (wait := guard.admit(address)) > 0:
+                return wait
+            else:
+                wave.append(item)
+                room -= 1
+            queue.popleft()
+        return 0.0
+
+    def _at(self, wait: float) -> datetime:
+        """
+        The instant *wait* seconds from now; where another worker's probe is out, after its answer.
+        """
+        return self._place.clock.now() + timedelta(seconds=_PATIENCE_S if wait == float("inf") else wait)
+
+    async def _give_back(self, held: Sequence[Unsent]) -> None:
         if held:
             declined = await anyio.to_thread.run_sync(self._desk.store.attempts.decline, held)
             self._counts["released"] += len(declined)
-        return going
 
     # -- judging and rendering -------------------------------------------------------------------------------------
 
@@ -448,8 +520,9 @@ class Dispatcher:
         claimed: list[Claimed] = await anyio.to_thread.run_sync(
             lambda: attempts.claim([item.prepared for item in ready], judge, sending_for)
         )
-        if len(claimed) < len(ready):
-            self._counts["released"] += len(ready) - len(claimed)
+        for attempt_id in known.keys() - {claim.attempt_id for claim in claimed}:
+            self._counts["released"] += 1
+            self._place.guards.of(known[attempt_id].account).release()
         crashpoint("after_claim")
         answers: dict[str, Accepted | ProviderError] = {}
 
@@ -463,26 +536,19 @@ class Dispatcher:
         settlements = [
             await self._settlement(claim, known[claim.attempt_id], answers[claim.attempt_id]) for claim in claimed
         ]
-        if settlements:
-            await anyio.to_thread.run_sync(attempts.settle, settlements)
-        for settlement in settlements:
+        written = await anyio.to_thread.run_sync(attempts.settle, settlements) if settlements else []
+        for settlement in written:
             self._counts[str(settlement.state)] += 1
             if settlement.error is not None:
                 self._reasons[str(settlement.state), str(settlement.error.category)] += 1
-                self._place.logger.warning(
-                    "attempt.not_accepted",
-                    attempt=settlement.attempt_id,
-                    category=str(settlement.error.category),
-                    code=settlement.error.vendor_code,
-                    state=str(settlement.state),
-                )
 
     async def _transmit(self, item: _Ready, claim: Claimed) -> Accepted | ProviderError:
-        ends = claim.decision.not_after
+        ends, guard = claim.decision.not_after, self._place.guards.of(item.account)
         if ends is not None and self._place.clock.now() >= ends:  # R-22: looked at again right before the call
+            guard.release()
             return ProviderError(Category.VALIDATION, Disposition.RETRY, Transmitted.NO)
         message = evolve(item.message, not_after=ends)
-        answer = await send_guarded(item.account.provider, message, self._place.deadline_s)
+        answer = await guard.send(item.account.provider, message)
         crashpoint("after_transmission")
         if isinstance(answer, ProviderError) and answer.category in _ACCOUNT_BROKEN:
             self._paused.add(item.account.provider.capabilities.channel)
@@ -550,6 +616,19 @@ class Dispatcher:
 
     async def _fallbacks(self, facts: Iterable[Facts]) -> dict[str, tuple[str, str]]:
         return await anyio.to_thread.run_sync(next_ways, self._place, self._desk, list(facts))
+
+
+def _given_back(item: _Ready, reason: str, due_at: datetime) -> Unsent:
+    """
+    Not now: it stays planned.
+    """
+    return Unsent(
+        attempt_id=item.prepared.attempt_id,
+        token=item.prepared.token,
+        state=AttemptState.PLANNED,
+        reason=reason,
+        due_at=due_at,
+    )
 
 
 def _choices(overrides: Sequence[Override]) -> Iterator[tuple[Override, ...]]:

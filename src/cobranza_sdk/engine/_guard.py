@@ -14,13 +14,10 @@ import anyio
 
 from cobranza_sdk.model import CobranzaError, Contact, Finding
 from cobranza_sdk.spec import (
-    Accepted,
     Category,
-    Channel,
     CompliancePolicy,
     Disposition,
     LiveInterlockError,
-    OutboundMessage,
     ProviderError,
     Transmitted,
     UnsupportedCapabilityError,
@@ -119,18 +116,7 @@ async def call_guarded(call: Callable[[], Awaitable[T]], deadline_s: float) -> T
         raise PluginExitError(type(error).__name__) from error
 
 
-async def send_guarded(channel: Channel, message: OutboundMessage, deadline_s: float) -> Accepted | ProviderError:
-    """
-    Hand a message to a channel, once. Whatever happens becomes an answer; only KeyboardInterrupt and cancellation pass.
-    """
-    try:
-        answer: object = await call_guarded(lambda: channel.send(message), deadline_s)
-    except Exception as error:  # noqa: BLE001  # law 8: whatever a plugin raises harms only its own attempt
-        return _classed(error)
-    return answer if isinstance(answer, Accepted) else ProviderError.unrecognised(vendor_message="no Accepted")
-
-
-def _classed(error: Exception) -> ProviderError:
+def classed(error: Exception) -> ProviderError:
     """
     What a failed call means. Law 8: what a plugin raises harms only its own attempt.
     """

@@ -4,9 +4,9 @@ Payment links: one per outreach and amount, made before the claim and never in i
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
-from cobranza_sdk.engine._guard import call_guarded
+from cobranza_sdk.engine._calls import Repeat
 from cobranza_sdk.engine._workplace import Desk, Workplace
 from cobranza_sdk.loading import Configured
 from cobranza_sdk.model import CobranzaError, Money
@@ -42,9 +42,9 @@ class LinkDesk:
             return None
         reference = facts.attempt.outreach_id
         try:
-            link: object = await self._found(account.provider, reference, amount)
+            link: object = await self._found(account, reference, amount)
             if link is None:
-                link = await self._made(account.provider, reference, amount)
+                link = await self._made(account, reference, amount)
         except Exception as error:  # noqa: BLE001  # law 8: a vendor that makes no link must not stop the message
             reason = str(error) if isinstance(error, CobranzaError) else type(error).__name__
             self._place.logger.warning("link.not_made", account=account.name, outreach=reference, reason=reason)
@@ -52,25 +52,30 @@ class LinkDesk:
         fits = isinstance(link, PaymentLink) and (link.reference, link.amount) == (reference, amount)
         return link.url if fits and isinstance(link, PaymentLink) else None
 
-    async def _found(self, provider: Any, reference: str, amount: Money) -> PaymentLink | None:
+    async def _found(self, account: Configured, reference: str, amount: Money) -> PaymentLink | None:
         """
         A link that was made before, for an attempt that was put off or whose answer was lost. One for another amount is
         withdrawn: what it asks for is not owed any more.
         """
+        provider, guard = account.provider, self._place.guards.of(account)
         if not provider.capabilities.search:
             return None
         found = None
-        for link in await call_guarded(lambda: provider.find_links(reference), self._place.deadline_s):
+        links = await guard.ask(
+            "find_links", lambda: provider.find_links(reference), Repeat.HARMLESS, correlation=reference
+        )
+        for link in links:
             if link.amount == amount:
                 found = link
             elif provider.capabilities.cancel:
-                await self._withdraw(provider, link.id)
+                cancel = partial(provider.cancel_link, link.id)
+                await guard.ask("cancel_link", cancel, Repeat.HARMLESS, correlation=reference)
         return found
 
-    async def _withdraw(self, provider: Any, link_id: str) -> None:
-        await call_guarded(lambda: provider.cancel_link(link_id), self._place.deadline_s)
+    async def _made(self, account: Configured, reference: str, amount: Money) -> PaymentLink | None:
+        provider = account.provider
+        keyed = provider.capabilities.idempotency_window is not None
 
-    async def _made(self, provider: Any, reference: str, amount: Money) -> PaymentLink | None:
         async def make() -> PaymentLink:
             made: PaymentLink = await provider.create_link(
                 amount=amount,
@@ -81,11 +86,12 @@ class LinkDesk:
             return made
 
         try:
-            return await call_guarded(make, self._place.deadline_s)
-        except (ProviderError, TimeoutError) as error:
-            if isinstance(error, ProviderError) and error.transmitted is Transmitted.NO:
+            repeat = Repeat.KEYED if keyed else Repeat.UNSENT
+            return await self._place.guards.of(account).ask("create_link", make, repeat, correlation=reference)
+        except ProviderError as error:
+            if error.transmitted is Transmitted.NO:
                 raise
-            found = await self._found(provider, reference, amount)
+            found = await self._found(account, reference, amount)
             if found is None:
                 raise
             return found

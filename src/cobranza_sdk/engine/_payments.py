@@ -9,7 +9,7 @@ from functools import partial
 
 import anyio
 
-from cobranza_sdk.engine._guard import call_guarded
+from cobranza_sdk.engine._calls import Repeat
 from cobranza_sdk.engine._workplace import Workplace
 from cobranza_sdk.loading import Configured
 from cobranza_sdk.model import CobranzaError
@@ -80,7 +80,8 @@ class PaymentDesk:
             return await anyio.to_thread.run_sync(partial(tenant.payments.postpone, entry, reason, at_least=wait))
 
     async def _fetch(self, account: Configured, payment_id: str) -> Event:
-        told: object = await call_guarded(lambda: account.provider.fetch(payment_id), self._place.deadline_s)
+        guard = self._place.guards.of(account)
+        told: object = await guard.ask("fetch", lambda: account.provider.fetch(payment_id), Repeat.HARMLESS)
         if (
             not isinstance(told, Event)
             or told.provider_message_id != payment_id

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from functools import partial
+from typing import Any
 
 import anyio
 from attrs import field, frozen
 
-from cobranza_sdk.engine._guard import PluginExitError, call_guarded
+from cobranza_sdk.engine._calls import AccountGuard, Repeat
+from cobranza_sdk.engine._guard import PluginExitError
 from cobranza_sdk.engine._workplace import Desk
 from cobranza_sdk.loading import Configured
 from cobranza_sdk.model import CobranzaError
@@ -42,6 +44,7 @@ class SyncReport:
         changed: Rows that are different, by kind.
         unchanged: Rows that were there already, by kind.
         rejected: Rows that were not taken.
+        written: Results that the ERP was told.
     """
 
     erp: str
@@ -50,18 +53,43 @@ class SyncReport:
     changed: dict[str, int] = field(factory=dict)
     unchanged: dict[str, int] = field(factory=dict)
     rejected: int = 0
+    written: int = 0
 
 
-async def _batches(account: Configured, cursor: str | None) -> AsyncIterator[ErpBatch]:
+async def write_back(desk: Desk, account: Configured, guard: AccountGuard) -> int:
+    """
+    Tell an ERP what it was not told yet; returns how many updates it took. What was told is not told again; cut short
+    between the two, the same updates are told once more.
+
+    Raises:
+        SyncError: It did not take them.
+    """
+    results, told = desk.store.results, 0
+    while True:
+        updates, seq = await anyio.to_thread.run_sync(results.pending, account.name)
+        if seq is None:
+            return told
+        if updates:
+            try:
+                await guard.ask("write_back", partial(account.provider.write_back, updates), Repeat.UNSENT)
+            except ProviderError as error:
+                cause = error.__cause__ if isinstance(error.__cause__, CobranzaError) else error
+                msg = f"erps.{account.name}: results cannot be written: {cause}"
+                raise SyncError(msg, hint=getattr(cause, "hint", None)) from error
+        await anyio.to_thread.run_sync(results.keep, account.name, seq)
+        told += len(updates)
+
+
+async def _batches(account: Configured, guard: AccountGuard, cursor: str | None) -> AsyncIterator[ErpBatch]:
     reading = aiter(account.provider.read(cursor))
-    while (batch := await call_guarded(partial(anext, reading, None), BATCH_DEADLINE_S)) is not None:
+    while (batch := await guard.draw("read", partial(anext, reading, None), BATCH_DEADLINE_S)) is not None:
         if not isinstance(batch, ErpBatch):
             msg = "read gave what is no ErpBatch"
             raise CobranzaError(msg)
         yield batch
 
 
-async def sync(desk: Desk, account: Configured, progress: Progress | None = None) -> SyncReport:
+async def sync(desk: Desk, account: Configured, guard: AccountGuard, progress: Progress | None = None) -> SyncReport:
     """
     Read an ERP from where it was left, batch by batch; each batch is stored with its cursor in one transaction.
 
@@ -70,11 +98,10 @@ async def sync(desk: Desk, account: Configured, progress: Progress | None = None
     """
     portfolio = desk.store.portfolio
     cursor, run = await anyio.to_thread.run_sync(portfolio.begin_sync, account.name)
-    report = SyncReport(erp=account.name, creditor_id=desk.creditor.id)
-    totals = {"created": dict(report.created), "changed": dict(report.changed), "unchanged": dict(report.unchanged)}
+    totals: dict[str, Any] = {"created": {}, "changed": {}, "unchanged": {}}
     rejected = seen = 0
     try:
-        async for batch in _batches(account, cursor):
+        async for batch in _batches(account, guard, cursor):
             result = await anyio.to_thread.run_sync(
                 partial(
                     portfolio.put_batch,

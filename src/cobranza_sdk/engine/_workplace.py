@@ -12,6 +12,7 @@ from typing import Any, TypeGuard
 from attrs import field, frozen
 
 from cobranza_sdk.compliance import ACCEPTED_RISK, Decider, zone
+from cobranza_sdk.engine._calls import Guards
 from cobranza_sdk.loading import Accounts, Configured
 from cobranza_sdk.model import CHANNEL_FAMILIES, Address, Contact, Creditor
 from cobranza_sdk.spec import Clock, Logger, reachable
@@ -53,6 +54,7 @@ class Workplace:
         accounts: Providers that are ready.
         decider: Judges by law, platform and policies: plugin code among them.
         rules: Judges by law and platform alone: what the claim asks.
+        guards: Stand before every call to a provider.
         catalogue: Message templates.
         clock: The time.
         logger: Where to log; ids only.
@@ -68,6 +70,7 @@ class Workplace:
     accounts: Accounts
     decider: Decider
     rules: Decider
+    guards: Guards
     catalogue: Catalogue
     clock: Clock
     logger: Logger = field(repr=False)
@@ -76,6 +79,13 @@ class Workplace:
     batch: int = 200
     concurrency: int = 8
     deadline_s: float = 30.0
+
+    @property
+    def channels(self) -> frozenset[str]:
+        """
+        Channels that some account carries.
+        """
+        return frozenset(account.provider.capabilities.channel for account in self.accounts.channels.values())
 
     def account_for(self, creditor_id: str, channel: str) -> Configured | None:
         """

@@ -99,6 +99,8 @@ def configure(settings: Settings, plugins: Plugins, services_for: ServicesFor) -
                     can = provided.item.capabilities
                     broken[can.channel] = can.schemes
             else:
+                if entry.write_back and not getattr(provided.item.capabilities, "write_back", False):
+                    problems.append(f"{key}.write_back: found true, and {entry.provider} takes nothing back")
                 built[table][name] = Configured(name=name, settings=entry, provider=provider, provided=provided)
     if problems:
         raise ConfigurationError(problems, hint="`cobranza plugins` lists what is installed")

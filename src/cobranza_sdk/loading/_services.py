@@ -7,6 +7,7 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -29,6 +30,12 @@ class SystemClock(Clock):
         """
         return datetime.now(UTC)
 
+    def monotonic(self) -> float:
+        """
+        Seconds of the machine, which nobody can set.
+        """
+        return time.monotonic()
+
 
 class FixedClock(Clock):
     """
@@ -48,6 +55,11 @@ class FixedClock(Clock):
         The instant it was set to, aware UTC.
         """
         return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        """
+        Do not wait: nothing would move this clock meanwhile.
+        """
 
     def set(self, at: datetime) -> None:
         """

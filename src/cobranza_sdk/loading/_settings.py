@@ -81,12 +81,17 @@ class ProviderSettings:
         creditors: Creditors it serves; None serves all.
         contacts_confirmed: For an ERP: whether the addresses in it were given by the debtors themselves, so that
             their holders count as confirmed.
+        write_back: For an ERP: whether it is told what became of attempts, and payments that it did not bring.
+        calls_per_second: Most calls to the vendor in a second, messages among them; None takes what the provider
+            declares.
         options: The provider's own settings, not yet checked.
     """
 
     provider: str
     creditors: tuple[str, ...] | None = None
     contacts_confirmed: bool = False
+    write_back: bool = False
+    calls_per_second: float | None = field(default=None, validator=validators.optional(validators.gt(0)))
     options: Mapping[str, Any] = field(factory=dict, repr=False, metadata=_NO_KEY)
 
     def serves(self, creditor_id: str) -> bool:

@@ -24,6 +24,11 @@ _MAX_WAIT_S = 86_400.0
 class Category(StrEnum):
     """
     What went wrong.
+
+    ``rate_limit`` is about the account, which slows down as a whole; too much to one person is ``recipient``.
+    ``provider_down``, ``network`` and ``protocol`` say that the provider is in trouble: after five in a row it is left
+    alone for a while.
+    ``auth``, ``config`` and ``funds`` stop the account until somebody mends it.
     """
 
     CONFIG = "config"

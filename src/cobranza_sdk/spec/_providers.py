@@ -43,6 +43,8 @@ from cobranza_sdk.spec._messages import (
 from cobranza_sdk.spec._services import Clock, Services
 from cobranza_sdk.spec._webhooks import VerifiedEnvelope, WebhookRequest
 
+_rate = validators.optional(validators.gt(0))
+
 #: Contract level of this SDK. It supports providers of this level and of the one before.
 API_VERSION = 1
 
@@ -164,7 +166,10 @@ class ChannelCapabilities:
         correlation: Whether the vendor echoes our attempt id.
         idempotency_window: How long the vendor honours an idempotency key, or None.
         text_length: Longest text in characters, or None.
-        messages_per_second: Rate the account is allowed, or None.
+        messages_per_second: Rate the account is allowed, or None; ``calls_per_second`` of the account's table wins.
+        burst: How many may leave at once after a pause; None is what one second allows.
+        recipient_per_second: Rate to one address, or None.
+        recipient_burst: How many may leave to one address at once after a pause.
         webhook_bytes: Largest webhook that the vendor sends; a larger one is refused before it is read.
     """
 
@@ -187,7 +192,10 @@ class ChannelCapabilities:
     correlation: bool = False
     idempotency_window: timedelta | None = None
     text_length: int | None = None
-    messages_per_second: float | None = None
+    messages_per_second: float | None = field(default=None, validator=_rate)
+    burst: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
+    recipient_per_second: float | None = field(default=None, validator=_rate)
+    recipient_burst: int = field(default=1, validator=validators.ge(1))
     webhook_bytes: int = field(default=1024 * 1024, validator=validators.in_(range(1, 16 * 1024 * 1024 + 1)))
 
     def __attrs_post_init__(self) -> None:
@@ -315,8 +323,18 @@ class Erp(Provider):
         """
         Write results to the source.
 
+        Args:
+            updates: In the order in which they happened. Each has ``kind`` and its keys, None where one does not apply:
+
+                * ``attempt``: ``attempt_id``, ``debtor_id`` (the source's own), ``channel``, ``step``, ``state`` (of
+                  `AttemptState`, or ``resolved``), ``at``, ``outcome``, ``reason``;
+                * ``payment``: ``payment_id``, ``debtor_id``, ``receivable_id``, ``amount`` (`Money`), ``paid_at``,
+                  ``method``, ``state`` (``posted`` or ``reversed``).
+
+                After a crash the same updates may come once more, in the same cut.
+
         Raises:
-            ProviderError: It was not written.
+            ProviderError: It was not written; the same comes again.
         """
         msg = f"{self.name} does not declare write_back"
         raise UnsupportedCapabilityError(msg)
@@ -335,6 +353,7 @@ class PaymentCapabilities:
         refund: Whether a payment can be given back.
         search: Whether links and payments can be found by reference.
         webhooks: Whether payments are announced by webhook.
+        calls_per_second: Rate the account is allowed, or None; ``calls_per_second`` of the account's table wins.
         webhook_bytes: Largest webhook that the vendor sends; a larger one is refused before it is read.
     """
 
@@ -345,6 +364,7 @@ class PaymentCapabilities:
     refund: bool = False
     search: bool = False
     webhooks: bool = False
+    calls_per_second: float | None = field(default=None, validator=_rate)
     webhook_bytes: int = field(default=64 * 1024, validator=validators.in_(range(1, 16 * 1024 * 1024 + 1)))
 
 

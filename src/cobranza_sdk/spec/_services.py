@@ -28,6 +28,20 @@ class Clock(ABC):
         The present instant, aware UTC.
         """
 
+    def monotonic(self) -> float:
+        """
+        Seconds since some instant; they never go back. Follows `now` unless a clock knows better.
+        """
+        return self.now().timestamp()
+
+    async def sleep(self, seconds: float) -> None:
+        """
+        Wait *seconds*, while others work.
+        """
+        from anyio import sleep
+
+        await sleep(seconds)
+
 
 class Ids(ABC):
     """

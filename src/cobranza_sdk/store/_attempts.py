@@ -4,12 +4,12 @@ Attempts: planned, leased, claimed, settled. A change of state and the event tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from sqlalchemy import Connection, Row, and_, exists, func, insert, or_, select, update
 
 from cobranza_sdk.model import AttemptState, Consent, Decision
@@ -74,6 +74,9 @@ class Claimed:
     attempt_id: str
     token: int
     decision: Decision
+
+
+_ID_REUSED = ProviderError.unrecognised(vendor_code="id_reused")
 
 
 @frozen(kw_only=True)
@@ -442,6 +445,15 @@ class Attempts:
         with reading(self._scope.engine) as connection:
             return read_facts(connection, self._scope, attempt_ids, self._scope.clock.now())
 
+    def facts_of_made(self, attempt_id: str) -> Facts | None:
+        """
+        Facts of an attempt that was made, as they would be had it not been made yet; None where there is none.
+        """
+        with reading(self._scope.engine) as connection:
+            return read_facts(connection, self._scope, [attempt_id], self._scope.clock.now(), made=attempt_id).get(
+                attempt_id
+            )
+
     # -- claiming --------------------------------------------------------------------------------------------------
 
     def claim(self, prepared: Sequence[Prepared], judge: Judge, sending_for: timedelta) -> list[Claimed]:
@@ -630,17 +642,23 @@ class Attempts:
 
     # -- settling --------------------------------------------------------------------------------------------------
 
-    def settle(self, items: Sequence[Settlement]) -> int:
+    def settle(self, items: Sequence[Settlement]) -> list[Settlement]:
         """
-        Write what became of calls; returns how many were stale and changed nothing but the ledger.
+        Write what became of calls; returns what was written. What was stale changed nothing but the ledger.
+
+        A vendor's id that another attempt of the account has proves nothing: that message is ``unknown``.
         """
-        stale = 0
+        written: list[Settlement] = []
         now = self._scope.clock.now()
         with writing(self._scope.engine) as connection:
             record = Recorder(self._scope, _ENGINE)
             rows = self._rows(connection, [item.attempt_id for item in items])
-            for item in items:
-                row = rows[item.attempt_id]
+            used = self._ids_in_use(connection, items, rows)
+            for told in items:
+                row, item = rows[told.attempt_id], told
+                if told.provider_message_id is not None and (row.account, told.provider_message_id) in used:
+                    item = evolve(told, provider_message_id=None, error=_ID_REUSED)
+                used.add((row.account, told.provider_message_id))
                 if item.error is not None and item.error.category == "opted_out":  # true however late it comes
                     consent = Consent(channel=row.channel, granted=False, at=now, source="provider")
                     write_consent(connection, self._scope, row.person_id, consent, record, row.debtor_id)
@@ -658,8 +676,9 @@ class Attempts:
                         reason=None if item.error is None else str(item.error),
                     )
                 )
-                if not moved.rowcount:
-                    stale += 1
+                if moved.rowcount:
+                    written.append(item)
+                else:
                     if item.provider_message_id and row.provider_message_id is None:
                         connection.execute(
                             update(attempts)
@@ -683,7 +702,19 @@ class Attempts:
                 if item.next_channel is not None and item.next_due_at is not None:
                     self._follow(connection, record, row, item.next_channel, item.next_point_id, item.next_due_at)
             record.write(connection)
-        return stale
+        return written
+
+    def _ids_in_use(
+        self, connection: Connection, items: Sequence[Settlement], rows: Mapping[str, Row[Any]]
+    ) -> set[tuple[str | None, str | None]]:
+        """
+        Accounts and vendor's ids among those of *items* that other attempts of the tenant have.
+        """
+        theirs = {item.provider_message_id for item in items} - {None}
+        statement = select(attempts.c.id, attempts.c.account, attempts.c.provider_message_id).where(
+            attempts.c.tenant_id == self._scope.tenant_id, attempts.c.provider_message_id.in_(theirs)
+        )
+        return {(row.account, row.provider_message_id) for row in connection.execute(statement) if row.id not in rows}
 
     def follow(
         self, attempt_id: str, channel: str, point_id: str | None, *, connection: Connection | None = None

@@ -110,10 +110,18 @@ class Facts:
 
 
 def read_facts(
-    connection: Connection, scope: CreditorScope, attempt_ids: Sequence[str], now: datetime
+    connection: Connection, scope: CreditorScope, attempt_ids: Sequence[str], now: datetime, *, made: str | None = None
 ) -> dict[str, Facts]:
     """
     Facts of every attempt, by id, with a handful of queries for the whole batch.
+
+    Args:
+        connection: Reads.
+        scope: Whose.
+        attempt_ids: Which.
+        now: The instant.
+        made: The one attempt, where it was made already: its own contact is no history of it, and the overrides are
+            those that it used.
     """
     rows = connection.execute(
         select(
@@ -142,12 +150,12 @@ def read_facts(
             select(consents).where(scope.mine(consents), consents.c.person_id.in_(person_ids))
         )
     }
-    histories = read_history(connection, scope.tenant_id, person_ids, now)
+    histories = read_history(connection, scope.tenant_id, person_ids, now, without=made)
     held = _holds(connection, scope, debtor_ids, now)
     inbound = _last_inbound(connection, scope, person_ids)
     tried = _tried(connection, {row.outreach_id for row in rows})
     stop = stopped_reason(connection, scope.tenant_id)
-    answered_for = open_overrides(connection, scope, debtor_ids, now)
+    answered_for = open_overrides(connection, scope, debtor_ids, now, used_by=made)
     facts = {}
     for row in rows:
         point = points.get(row.contact_point_id) if row.contact_point_id else None
@@ -204,10 +212,12 @@ def _owed(connection: Connection, debtor_ids: Iterable[str]) -> dict[tuple[str, 
 
 
 def read_history(
-    connection: Connection, tenant_id: str, person_ids: Iterable[str], now: datetime
+    connection: Connection, tenant_id: str, person_ids: Iterable[str], now: datetime, *, without: str | None = None
 ) -> dict[str, tuple[PastContact, ...]]:
     """
     Contacts charged to each person and not refunded, whichever creditor of the tenant made them, newest first.
+
+    That of the attempt *without* is left out.
     """
     refund = contact_events.alias("refund")
     statement = (
@@ -232,6 +242,8 @@ def read_history(
         )
         .order_by(contact_events.c.at.desc(), contact_events.c.attempt_id.desc())
     )
+    if without is not None:
+        statement = statement.where(contact_events.c.attempt_id != without)
     found: dict[str, list[PastContact]] = {}
     for row in connection.execute(statement):
         found.setdefault(row.person_id, []).append(_past(row, now))

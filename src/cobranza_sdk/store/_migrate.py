@@ -11,7 +11,7 @@ from sqlalchemy import Engine, inspect
 from cobranza_sdk.store._database import StoreError, writing
 
 #: The newest revision in this package; a test holds it against the scripts.
-HEAD = "0002"
+HEAD = "0003"
 VERSION_TABLE = "cobranza_version"
 
 

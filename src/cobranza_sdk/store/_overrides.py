@@ -172,17 +172,22 @@ def _state(row: Row[Any], now: datetime) -> str:
 
 
 def open_overrides(
-    connection: Connection, scope: CreditorScope, debtor_ids: Iterable[str], now: datetime
+    connection: Connection,
+    scope: CreditorScope,
+    debtor_ids: Iterable[str],
+    now: datetime,
+    *,
+    used_by: str | None = None,
 ) -> dict[tuple[str, str], tuple[Override, ...]]:
     """
-    What may still be used, by debtor and channel, oldest first.
+    What may still be used, by debtor and channel, oldest first; or what the attempt *used_by* used and has not ended.
     """
     statement = (
         select(overrides)
         .where(
             scope.mine(overrides),
             overrides.c.debtor_id.in_(set(debtor_ids)),
-            overrides.c.attempt_id.is_(None),
+            overrides.c.attempt_id.is_(None) if used_by is None else overrides.c.attempt_id == used_by,
             overrides.c.withdrawn_at.is_(None),
             overrides.c.until_at > now,
         )

@@ -333,6 +333,7 @@ sync_state = _table(
     Column("erp", String(64), primary_key=True),
     Column("cursor", Text),
     Column("run", Integer, nullable=False),
+    Column("told_seq", BigInteger),
     tenant_in_key=True,
 )
 rejected_records = _table(

@@ -23,6 +23,7 @@ from cobranza_sdk.store._overrides import Overrides
 from cobranza_sdk.store._past import Past
 from cobranza_sdk.store._payments import VendorPayments
 from cobranza_sdk.store._portfolio import Portfolio
+from cobranza_sdk.store._results import Results
 from cobranza_sdk.store._schema import rejected_records
 from cobranza_sdk.store._scope import CreditorScope, TenantScope
 
@@ -42,6 +43,7 @@ class CreditorStore:
         resolutions: Outcomes by hand.
         figures: Counts for reports.
         past: What was decided before.
+        results: What its sources are told.
     """
 
     def __init__(self, scope: CreditorScope) -> None:
@@ -56,6 +58,7 @@ class CreditorStore:
         self.resolutions = Resolutions(scope)
         self.figures = Figures(scope)
         self.past = Past(scope)
+        self.results = Results(scope)
 
     def events(self, *, after: int = 0, kinds: Sequence[str] = (), subject: str | None = None) -> Iterator[LedgerEvent]:
         """

@@ -57,8 +57,20 @@ Field by field:
     As the vendor knows them.
 ``template.vendor.parameters``
     Variables of its body, in order.
+``template.vendor.named``
+    Variables of its body by the vendor's name of them, instead: ``named = { customer = "addressee" }``.
+``template.vendor.header``
+    Variable of its header, where that is text.
+``template.vendor.header_file``
+    The file that its header shows: ``{ filename = "aviso.pdf", content_type = "application/pdf", url = "https://…" }``;
+    or, instead of ``url``, ``reference``: the vendor's id of it. The same for everybody, and not for what may not
+    disclose.
 ``template.vendor.buttons``
-    Variables of its buttons, by position from 0: ``buttons = { 0 = "reference" }``.
+    Variables of its buttons' addresses, by position from 0: ``buttons = { 0 = "reference" }``.
+``template.vendor.codes``
+    Variables that its buttons let people copy, by position: ``codes = { 1 = "reference" }``.
+``template.vendor.replies``
+    Words that a tap on its quick replies sends back, by position: ``replies = { 2 = "BAJA" }``.
 
 A key that is not listed is refused.
 """
@@ -68,20 +80,23 @@ from __future__ import annotations
 import html as markup
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from attrs import evolve, field, frozen
 
 from cobranza_sdk.model import CHANNEL_FAMILIES, PARTS, STAGES, Money
-from cobranza_sdk.spec import TemplateCatalogue
+from cobranza_sdk.spec import Attachment, TemplateCatalogue
 from cobranza_sdk.templates._disclosure import debt_word
 from cobranza_sdk.templates._errors import TemplateError
 from cobranza_sdk.templates._formats import is_known, language_of, tag_of
 from cobranza_sdk.templates._language import BlankError, EngineError, Script, evaluate, nearest, scan
 from cobranza_sdk.templates._variables import DISCLOSING, LISTS, VARIABLES, Variables, values_of
+
+K = TypeVar("K")
 
 FORMAT = 1
 PURPOSES = (
@@ -117,8 +132,8 @@ _SAMPLE = Variables(
 )
 
 
-def _own_copy(buttons: Mapping[int, str]) -> Mapping[int, str]:
-    return dict(buttons)
+def _own_copy(values: Mapping[K, str]) -> Mapping[K, str]:
+    return dict(values)
 
 
 @frozen(kw_only=True)
@@ -130,13 +145,31 @@ class VendorTemplate:
         name: The vendor's name of it.
         language: The vendor's language code.
         parameters: Variables of its body, in order.
-        buttons: Variables of its buttons, by position from 0.
+        named: Variables of its body, by the vendor's names.
+        header: Variable of its header, or None.
+        header_file: The file that its header shows, or None.
+        buttons: Variables of its buttons' addresses, by position from 0.
+        codes: Variables that its buttons let people copy, by position.
+        replies: Words that a tap on its quick replies sends back, by position.
     """
 
     name: str
     language: str
     parameters: tuple[str, ...] = field(default=(), converter=tuple)
+    named: Mapping[str, str] = field(factory=dict, converter=_own_copy, hash=False)
+    header: str | None = None
+    header_file: Attachment | None = None
     buttons: Mapping[int, str] = field(factory=dict, converter=_own_copy, hash=False)
+    codes: Mapping[int, str] = field(factory=dict, converter=_own_copy, hash=False)
+    replies: Mapping[int, str] = field(factory=dict, converter=_own_copy, hash=False)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """
+        Names of all variables that it shows.
+        """
+        header = () if self.header is None else (self.header,)
+        return (*self.parameters, *self.named.values(), *header, *self.buttons.values(), *self.codes.values())
 
 
 @frozen(kw_only=True)
@@ -219,7 +252,7 @@ class Template:
         Names of all variables it uses, at the vendor too.
         """
         names = frozenset[str]().union(*(script.names for script in self.scripts.values()))
-        return names if self.vendor is None else names.union(self.vendor.parameters, self.vendor.buttons.values())
+        return names if self.vendor is None else names.union(self.vendor.variables)
 
     def serves(self, stage: str) -> bool:
         """
@@ -374,7 +407,24 @@ _ENTRY = {
     "vendor": _TABLE,
 }
 _REQUIRED = ("id", "channel", "locale", "purpose", "discloses", "text")
-_VENDOR = {"name": _TEXT, "language": _TEXT, "parameters": _LIST, "buttons": _TABLE}
+_VENDOR = {
+    "name": _TEXT,
+    "language": _TEXT,
+    "parameters": _LIST,
+    "named": _TABLE,
+    "header": _TEXT,
+    "header_file": _TABLE,
+    "buttons": _TABLE,
+    "codes": _TABLE,
+    "replies": _TABLE,
+}
+#: Parts of a vendor's template that stand by position, with what each position holds.
+_BY_POSITION = {
+    "buttons": 'a variable by position, such as { 0 = "reference" }',
+    "codes": 'a variable by position, such as { 0 = "reference" }',
+    "replies": 'words by position, such as { 0 = "BAJA" }',
+}
+_FILE = {"filename": _TEXT, "content_type": _TEXT, "url": _TEXT, "reference": _TEXT}
 _VENDOR_REQUIRED = ("name", "language")
 
 
@@ -385,7 +435,8 @@ def _template(entry: Mapping[str, Any], origin: str, number: int) -> Template:
     problems = list(_of_shape(entry, _ENTRY, _REQUIRED))
     if isinstance(vendor := entry.get("vendor"), dict):
         problems += [f"vendor.{problem}" for problem in _of_shape(vendor, _VENDOR, _VENDOR_REQUIRED)]
-        problems += _of_positions(vendor.get("buttons"))
+        problems += [problem for part in _BY_POSITION for problem in _of_positions(part, vendor.get(part))]
+        problems += _of_header_file(vendor.get("header_file"))
     if problems:
         raise TemplateError([f"{where}: {problem}" for problem in problems])
     fields: dict[str, Any] = {**entry, "origin": origin, "locale": tag_of(entry["locale"]) or entry["locale"]}
@@ -393,8 +444,13 @@ def _template(entry: Mapping[str, Any], origin: str, number: int) -> Template:
         if isinstance(entry.get(key), list):
             fields[key] = tuple(entry[key])
     if vendor is not None:
-        buttons = {int(position): name for position, name in vendor.get("buttons", {}).items()}
-        fields["vendor"] = VendorTemplate(**{**vendor, "buttons": buttons})
+        placed = {
+            part: {int(position): value for position, value in vendor.get(part, {}).items()} for part in _BY_POSITION
+        }
+        file = vendor.get("header_file")
+        fields["vendor"] = VendorTemplate(
+            **{**vendor, **placed, "header_file": None if file is None else Attachment(**file)}
+        )
     return Template(**fields)
 
 
@@ -421,10 +477,23 @@ def _unknown(table: Mapping[str, Any], known: Iterable[str]) -> Iterator[str]:
     return (f"{key}: unknown key, {nearest(key, known)}" for key in table if key not in set(known))
 
 
-def _of_positions(buttons: object) -> Iterator[str]:
-    for position, name in buttons.items() if isinstance(buttons, dict) else ():
-        if not (position.isascii() and position.isdigit() and isinstance(name, str)):
-            yield f'vendor.buttons.{position}: expected a variable by position, such as {{ 0 = "reference" }}'
+def _of_positions(part: str, placed: object) -> Iterator[str]:
+    for position, value in placed.items() if isinstance(placed, dict) else ():
+        if not (position.isascii() and position.isdigit() and isinstance(value, str) and value.strip()):
+            yield f"vendor.{part}.{position}: expected {_BY_POSITION[part]}"
+
+
+def _of_header_file(file: object) -> Iterator[str]:
+    if not isinstance(file, dict):
+        return
+    yield from (f"vendor.header_file.{problem}" for problem in _of_shape(file, _FILE, ("filename", "content_type")))
+    if sum(key in file for key in ("url", "reference")) != 1:
+        yield "vendor.header_file: expected one of url and reference"
+    url = file.get("url")
+    if isinstance(url, str) and not url.startswith("https://"):
+        yield "vendor.header_file.url: expected an address that begins with https://"
+    if any(isinstance(value, str) and not value.strip() for value in file.values()):
+        yield "vendor.header_file: a value is blank, expected none that is"
 
 
 def _of_labels(template: Template) -> Iterator[str]:
@@ -463,9 +532,15 @@ def _of_vendor(vendor: VendorTemplate | None) -> Iterator[str]:
         value = getattr(vendor, key)
         if not (value and value.isascii() and value.isprintable() and " " not in value):
             yield f"vendor.{key}: expected the vendor's own, without blanks"
-    for name in (*vendor.parameters, *vendor.buttons.values()):
+    for name in vendor.variables:
         if name not in _KNOWN:
             yield f"vendor: unknown variable {name!r}, {nearest(name, _KNOWN)}"
+    for one, other in (("parameters", "named"), ("header", "header_file")):
+        if getattr(vendor, one) and getattr(vendor, other):
+            yield f"vendor: has {one} and {other}, expected one of them"
+    positions = Counter((*vendor.buttons, *vendor.codes, *vendor.replies))
+    for position in sorted(position for position, times in positions.items() if times > 1):
+        yield f"vendor: has two buttons at position {position}, expected one"
 
 
 def _of_disclosure(template: Template) -> Iterator[str]:
@@ -474,9 +549,12 @@ def _of_disclosure(template: Template) -> Iterator[str]:
             yield f"{key}: uses {name!r}, but discloses = false: expected no variable that tells of a debt"
         if word := debt_word(markup.unescape(script.words)):
             yield f"{key}: says {word!r}, but discloses = false: expected no word of debt"
-    named = (*template.vendor.parameters, *template.vendor.buttons.values()) if template.vendor else ()
-    for name in sorted(set(named) & DISCLOSING):
+    if template.vendor is None:
+        return
+    for name in sorted(set(template.vendor.variables) & DISCLOSING):
         yield f"vendor: uses {name!r}, but discloses = false: expected no variable that tells of a debt"
+    if template.vendor.header_file is not None:
+        yield "vendor: has header_file, but discloses = false: expected no file, which nobody reads here"
 
 
 def _of_trial(template: Template, bodies: Mapping[str, str]) -> Iterator[str]:

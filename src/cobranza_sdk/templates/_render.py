@@ -117,14 +117,18 @@ def _vendor(template: Template, values: Mapping[str, str | int | list[str]]) -> 
     vendor = template.vendor
     if vendor is None:
         return None
-    named = (*vendor.parameters, *vendor.buttons.values())
-    if blank := sorted({name for name in named if values[name] in ("", [])}):
+    if blank := sorted({name for name in vendor.variables if values[name] in ("", [])}):
         raise _blank(template, "vendor", blank)
+    shown = {name: _parameter(values[name]) for name in vendor.variables}
     return MessageTemplate(
         name=vendor.name,
         language=vendor.language,
-        parameters=tuple(_parameter(values[name]) for name in vendor.parameters),
-        buttons={position: _parameter(values[name]) for position, name in vendor.buttons.items()},
+        parameters=tuple(shown[name] for name in vendor.parameters),
+        named={theirs: shown[name] for theirs, name in vendor.named.items()},
+        header=vendor.header_file if vendor.header is None else shown[vendor.header],
+        buttons={position: shown[name] for position, name in vendor.buttons.items()},
+        codes={position: shown[name] for position, name in vendor.codes.items()},
+        replies=vendor.replies,
     )
 
 
@@ -143,7 +147,14 @@ def _digest(subject: str | None, text: str, html: str | None, vendor: MessageTem
     parts = [subject, text, html]
     if vendor is not None:
         buttons = sorted(vendor.buttons.items())
-        parts_of_vendor = [vendor.name, vendor.language, list(vendor.parameters), buttons]
+        parts_of_vendor: list[object] = [vendor.name, vendor.language, list(vendor.parameters), buttons]
+        if vendor.parts:
+            header = vendor.header
+            file = (
+                None if header is None or isinstance(header, str) else [header.filename, header.url, header.reference]
+            )
+            placed = [sorted(part.items()) for part in (vendor.named, vendor.codes, vendor.replies)]
+            parts_of_vendor += [file or header, *placed]
     else:
         parts_of_vendor = []
     document = json.dumps([*parts, parts_of_vendor], ensure_ascii=True, separators=(",", ":"))

@@ -62,6 +62,7 @@ class MercadoPago(PaymentProvider):
         refund=True,
         search=True,
         webhooks=True,
+        calls_per_second=10,  # the vendor publishes no figure
     )
 
     settings: MercadoPagoConfig

@@ -31,7 +31,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _REQUEST = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 _TIME = re.compile(r"[0-9]{9,14}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
-_MANIFEST = re.compile(r"(?:id:(?P<id>[^;]+);)?(?:request-id:(?P<request>[^;]+);)?ts:(?P<ts>[0-9]+);", re.ASCII)
+_MANIFEST = re.compile(r"(?:id:(?P<id>[^;]+);)?(?:request-id:(?P<request>[^;]+);)?ts:(?P<ts>[0-9]{9,14});", re.ASCII)
 
 
 def manifest(data_id: str | None, request_id: str | None, ts: str) -> str:

@@ -65,6 +65,7 @@ class TwilioSms(Channel):
         lookup=True,
         correlation=True,
         text_length=MAX_TEXT,
+        messages_per_second=1,  # of a long code, the slowest sender: what is over waits at the vendor, for hours
     )
 
     settings: TwilioSmsConfig

@@ -70,6 +70,9 @@ class WhatsAppCloud(Channel):
         correlation=True,
         lookup=False,
         text_length=TEXT_LENGTH,
+        messages_per_second=80,
+        recipient_per_second=1 / 6,
+        recipient_burst=45,
         webhook_bytes=4 * 1024 * 1024,
     )
 

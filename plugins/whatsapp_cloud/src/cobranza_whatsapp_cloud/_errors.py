@@ -62,6 +62,13 @@ def _rate(wait_s: float) -> Axes:
     return Axes(Category.RATE_LIMIT, Disposition.RETRY, wait_s=wait_s)
 
 
+def _this_person(wait_s: float) -> Axes:
+    """
+    The others are not concerned: the account does not slow down.
+    """
+    return Axes(Category.RECIPIENT, Disposition.RETRY, wait_s=wait_s)
+
+
 #: First code, last code (included), meaning. Ranges do not overlap.
 CODES: tuple[tuple[int, int, Axes], ...] = (
     (0, 0, AUTH),  # the token is invalid
@@ -93,13 +100,13 @@ CODES: tuple[tuple[int, int, Axes], ...] = (
     (131045, 131045, ACCOUNT),  # the number is not registered
     (131047, 131047, WINDOW),
     (131048, 131048, _rate(3600)),  # too many people reported the number as spam
-    (131049, 131049, _rate(86_400)),  # held back from this person, who gets too much of its kind
+    (131049, 131049, _this_person(86_400)),  # held back from this person, who gets too much of its kind
     (131050, 131050, OPTED_OUT),  # of marketing
     (131051, 131051, REQUEST),  # unsupported type of message
     (131052, 131052, Axes(Category.VALIDATION, Disposition.NEVER)),  # a file of the person cannot be fetched
     (131053, 131053, REQUEST),  # a file cannot be uploaded
     (131055, 131055, TEMPLATE),  # not to be sent by this API
-    (131056, 131056, _rate(6)),  # one message in six seconds to one person
+    (131056, 131056, _this_person(6)),  # one message in six seconds to one person
     (131057, 131057, TEMPORARY),  # the number is under maintenance
     (131062, 131062, REQUEST),  # this message needs a phone number
     (131063, 131063, TEMPLATE),  # marketing is switched off for this API

@@ -328,7 +328,9 @@ def _inbound(message: Mapping[str, Any], kind: str, change: _Change) -> Event:
     wamid, seconds = required_id(message, "id"), epoch_seconds(message.get("timestamp"))
     text, kept = _content(message, kind)
     user_id = user_id_of(message, change.value)
-    opts_out = text is not None and kind in _WORDS_OF_THE_PERSON and is_opt_out(text)
+    # What a button says and what it was given to send back: either may be the word.
+    words = (text, kept.get("payload"), kept.get("id")) if kind in _WORDS_OF_THE_PERSON else ()
+    opts_out = any(isinstance(word, str) and is_opt_out(word) for word in words)
     return Event(
         kind=EventKind.OPT_OUT if opts_out else EventKind.INBOUND_MESSAGE,
         key=f"{wamid}:inbound",
