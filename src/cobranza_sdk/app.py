@@ -494,8 +494,6 @@ class Cobranza:
         """
         import structlog
 
-        # Its INFO lines quote whole addresses, and some vendors want personal data in a query.
-        logging.getLogger("httpx").setLevel(logging.WARNING)
         return structlog.wrap_logger(
             logging.getLogger("cobranza"),
             processors=[

@@ -5,8 +5,10 @@ The programs of docs/examples, each run as a user runs it.
 from __future__ import annotations
 
 import importlib.util
+import re
 import runpy
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -85,6 +87,25 @@ def test_stopping_by_the_example_stops_everything(project: Callable[[str], Path]
     assert (code, "stopped: the bank file is wrong" in output) == (1, True)
     with Cobranza.from_config("cobranza.toml") as cobranza:
         assert cobranza.attempts.list(states=["accepted", "sending", "unknown"]) == []
+
+
+@pytest.mark.parametrize("name", ["opt_out_test", "chaos_test"])
+def test_the_tests_that_the_page_shows_pass(name: str, root: Path, tmp_path: Path) -> None:
+    """
+    As an integrator runs them: in a folder of their own, with pytest.
+    """
+    shutil.copy(root / "docs" / "examples" / f"{name}.py", tmp_path)
+
+    done = subprocess.run(  # noqa: S603  # our own example
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", f"{name}.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^[13] passed", done.stdout, re.MULTILINE)
 
 
 def test_the_mounted_application_takes_webhooks(project: Callable[[str], Path]) -> None:

@@ -6,9 +6,12 @@ and each check has its own mutant.
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import logging
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -22,6 +25,7 @@ from cobranza_acme_sms._sandbox import AcmeSmsSandbox
 from cobranza_sdk import (
     Absent,
     Accepted,
+    Attachment,
     AttemptRef,
     Category,
     Channel,
@@ -47,6 +51,7 @@ from cobranza_sdk.testing import ChannelConformance, FixedClock, Skip
 EPOCH = datetime(2026, 8, 5, 17, 0, tzinfo=UTC)
 
 
+_SOON_S = 0.3
 SECRET = str(AcmeSmsSandbox(clock=FixedClock(EPOCH)).settings["webhook_secret"])
 
 
@@ -60,6 +65,67 @@ class AcmeChat(AcmeSms):
     def form(self, message: OutboundMessage) -> dict[str, Any]:
         form, template = super().form(message), message.template
         return form if template is None else form | {"template": template.name, "text": "\n".join(template.parameters)}
+
+
+@frozen(kw_only=True)
+class RichSettings(AcmeSmsSettings):
+    webhook_secret: tuple[Secret, ...]  # type: ignore[assignment]  # the same under the same name, several
+
+
+class AcmeRich(AcmeSms):
+    """
+    The same with files, several secrets, and several reports in one webhook.
+    """
+
+    config = RichSettings
+    capabilities = evolve(AcmeSms.capabilities, attachments=True, attachment_links=True)
+    settings: RichSettings
+
+    def form(self, message: OutboundMessage) -> dict[str, Any]:
+        return {**super().form(message), "files": [self.file(file) for file in message.attachments]}
+
+    def file(self, file: Attachment) -> dict[str, Any]:
+        held = base64.b64encode(file.content).decode()
+        return {"name": file.filename, "type": file.content_type, "held": held, "url": file.url}
+
+    @property
+    def secrets(self) -> Sequence[Secret]:
+        return self.settings.webhook_secret
+
+    def verify(self, request: WebhookRequest) -> VerifiedEnvelope:
+        given = request.headers.get(SIGNATURE)
+        if given not in [sign(secret.reveal(), request.body) for secret in self.secrets]:
+            msg = "the signature does not match"
+            raise WebhookRejectedError(msg)
+        return request.verified(account=self.account, scheme="hmac-sha256", signed=request.body)
+
+    def parse(self, envelope: VerifiedEnvelope) -> Sequence[Event]:
+        try:
+            told = json.loads(envelope.signed)
+        except (ValueError, RecursionError):
+            told = None
+        if not isinstance(told, list):
+            return super().parse(envelope)
+        try:
+            return [self.event(each, envelope) for each in told]
+        except (KeyError, TypeError, ValueError):
+            msg = "the signed body is not what the vendor sends"
+            raise WebhookRejectedError(msg) from None
+
+
+class AcmeRichSandbox(AcmeSmsSandbox):
+    """
+    The vendor of that.
+    """
+
+    @property
+    def received(self) -> Sequence[SandboxMessage]:
+        files = [[self.file(file) for file in each["files"]] for each in self.messages]
+        return [evolve(message, files=files[place]) for place, message in enumerate(super().received)]
+
+    def file(self, told: dict[str, Any]) -> Attachment:
+        held = base64.b64decode(told["held"])
+        return Attachment(filename=told["name"], content_type=told["type"], content=held, url=told["url"])
 
 
 def no(category: Category, disposition: Disposition, wait: float | None = None) -> ProviderError:
@@ -92,6 +158,19 @@ class SignsChat(Signs):
     )
 
 
+class SignsRich(Signs):
+    """
+    With files, several secrets and batches.
+    """
+
+    provider: ClassVar[type[Channel]] = AcmeRich
+    sandbox: ClassVar[type[Sandbox]] = AcmeRichSandbox
+
+    def batched(self, sandbox: Sandbox, requests: Sequence[WebhookRequest]) -> WebhookRequest:
+        body = json.dumps([json.loads(request.body) for request in requests]).encode()
+        return self.signed(sandbox, body, requests[0])
+
+
 class TestByTheBook(Signs):
     """
     Nothing is wrong with it.
@@ -99,6 +178,12 @@ class TestByTheBook(Signs):
 
 
 class TestChatByTheBook(SignsChat):
+    """
+    Nor with that one.
+    """
+
+
+class TestRichByTheBook(SignsRich):
     """
     Nor with that one.
     """
@@ -187,6 +272,47 @@ class TrustsNoTls(Timid):
         return super().unsent(error) if secure else AcmeSms.unsent(self, error)
 
 
+class CutsTexts(AcmeSms):
+    def form(self, message: OutboundMessage) -> dict[str, Any]:
+        return {**super().form(message), "text": message.text[:1530]}
+
+
+class NamesNothing(AcmeRich):
+    def file(self, file: Attachment) -> dict[str, Any]:
+        return {**super().file(file), "name": "document.pdf"}
+
+
+class OpensFiles(AcmeRich):
+    def file(self, file: Attachment) -> dict[str, Any]:
+        return super().file(evolve(file, content=file.content.replace(b"\r\n", b"\n")))
+
+
+class Boastful(AcmeSms):
+    def __init__(self, config: Any, services: Any) -> None:
+        super().__init__(config, services)
+        self.capabilities = evolve(self.capabilities, attachments=True)  # type: ignore[misc]  # what is wrong with it
+
+
+class LateIsNever(AcmeSms):
+    def unsent(self, error: httpx.HTTPError) -> ProviderError:
+        if isinstance(error, httpx.TimeoutException):
+            return no(Category.NETWORK, Disposition.RETRY)
+        return super().unsent(error)
+
+
+class FirstPiece(AcmeSms):
+    async def answer(self, message: OutboundMessage) -> httpx.Response:
+        url, form = f"{self.settings.base_url}/messages", self.form(message)
+        try:
+            async with self.services.http.stream("POST", url, json=form, headers=self.headers()) as response:
+                piece = await anext(response.aiter_raw())
+        except httpx.HTTPError as error:
+            raise self.unsent(error) from error
+        if response.status_code >= 400:
+            raise self.refusal(response)
+        return httpx.Response(response.status_code, content=piece)
+
+
 class Stubborn(AcmeSms):
     async def send(self, message: OutboundMessage) -> Accepted:
         try:
@@ -198,7 +324,12 @@ class Stubborn(AcmeSms):
 class Blocking(AcmeSms):
     async def send(self, message: OutboundMessage) -> Accepted:
         body = json.dumps(self.form(message)).encode()
-        answer = httpx.post(f"{self.settings.base_url}/messages", content=body, headers=self.headers())  # noqa: ASYNC210
+        try:
+            answer = httpx.post(  # noqa: ASYNC210
+                f"{self.settings.base_url}/messages", content=body, headers=self.headers(), timeout=_SOON_S
+            )
+        except httpx.HTTPError:
+            raise ProviderError.unrecognised() from None
         return Accepted(provider_message_id=answer.json()["id"])
 
 
@@ -269,6 +400,49 @@ class OneSecretForAll(AcmeSms):
         return request.verified(account=self.account, scheme="hmac-sha256", signed=request.body)
 
 
+class NewestOnly(AcmeRich):
+    @property
+    def secrets(self) -> Sequence[Secret]:
+        return self.settings.webhook_secret[:1]
+
+
+class Punctual(AcmeSms):
+    def event(self, told: Any, envelope: VerifiedEnvelope) -> Event:
+        event = super().event(told, envelope)
+        if envelope.received_at - event.occurred_at > timedelta(minutes=5):
+            msg = "the webhook is too old"
+            raise WebhookRejectedError(msg)
+        return event
+
+
+class Orderly(AcmeSms):
+    def __init__(self, config: Any, services: Any) -> None:
+        super().__init__(config, services)
+        self.done: set[str | None] = set()
+
+    def parse(self, envelope: VerifiedEnvelope) -> Sequence[Event]:
+        events = [each for each in super().parse(envelope) if each.provider_message_id not in self.done]
+        self.done |= {each.provider_message_id for each in events if each.kind is EventKind.FAILED}
+        return events
+
+
+class OneKey(AcmeSms):
+    def event(self, told: Any, envelope: VerifiedEnvelope) -> Event:
+        event = super().event(told, envelope)
+        return evolve(event, key=str(event.provider_message_id))
+
+
+class FirstOfBatch(AcmeRich):
+    def parse(self, envelope: VerifiedEnvelope) -> Sequence[Event]:
+        return super().parse(envelope)[:1]
+
+
+class Guesses(AcmeSms):
+    def event(self, told: Any, envelope: VerifiedEnvelope) -> Event:
+        event = super().event(told, envelope)
+        return evolve(event, kind=EventKind.DELIVERED) if event.kind is EventKind.UNKNOWN else event
+
+
 class KeysByTime(AcmeSms):
     def event(self, told: Any, envelope: VerifiedEnvelope) -> Event:
         event = super().event(told, envelope)
@@ -283,6 +457,26 @@ class Fragile(AcmeSms):
 class Talkative(AcmeSms):
     async def send(self, message: OutboundMessage) -> Accepted:
         self.services.logger.info("sending", to=message.to.value)
+        return await super().send(message)
+
+
+class Quotes(AcmeSms):
+    def refusal(self, response: httpx.Response) -> ProviderError:
+        error = super().refusal(response)
+        error.__cause__ = RuntimeError(response.text)
+        return error
+
+
+class AsksAloud(AcmeSms):
+    async def lookup(self, attempt: AttemptRef) -> Found | Absent | Undetermined:
+        logging.getLogger("acme").info("asked for %s", attempt.to.value)
+        return await super().lookup(attempt)
+
+
+class Whispers(AcmeSms):
+    async def send(self, message: OutboundMessage) -> Accepted:
+        with suppress(OSError), socket.create_connection(("127.0.0.2", 9), timeout=_SOON_S):
+            """Somebody is told."""
         return await super().send(message)
 
 
@@ -320,12 +514,17 @@ ZOO: dict[str, type[Channel]] = {
     "test_wrong_settings_are_refused_by_name": TakesBlanks,
     "test_credentials_are_typed_as_secrets": PlainToken,
     "test_what_is_asked_is_what_arrives": Ascii,
+    "test_the_longest_text_arrives_whole": CutsTexts,
+    "test_attachments_arrive_whole": NamesNothing,
+    "test_what_is_denied_is_refused_before_any_io": Boastful,
     "test_free_text_passes_after_the_person_wrote": FormsOnly,
     "test_each_message_has_an_id_of_its_own": OneId,
     "test_a_repeated_call_is_one_message_where_that_is_declared": Forgetful,
     "test_looking_up_finds_what_was_sent": NeverThere,
     "test_a_refused_connection_means_not_transmitted": Timid,
     "test_a_cut_connection_never_denies_what_the_vendor_has": Denies,
+    "test_a_timeout_is_told_by_when_it_came": LateIsNever,
+    "test_a_slow_body_is_read_to_its_end_or_not_believed": FirstPiece,
     "test_a_wrong_protocol_is_told": Credulous,
     "test_a_tls_failure_means_not_transmitted": TrustsNoTls,
     "test_a_cancelled_call_ends_at_once": Stubborn,
@@ -340,6 +539,11 @@ ZOO: dict[str, type[Channel]] = {
     "test_answers_are_told": Mumbles,
     "test_forged_webhooks_are_rejected": Trusting,
     "test_another_accounts_secret_does_not_verify": OneSecretForAll,
+    "test_a_rotated_secret_still_verifies": NewestOnly,
+    "test_late_webhooks_are_told": Punctual,
+    "test_the_order_of_webhooks_changes_nothing": Orderly,
+    "test_a_batch_of_webhooks_is_read_whole": FirstOfBatch,
+    "test_an_unknown_kind_is_never_taken_for_another": Guesses,
     "test_a_redelivery_has_the_same_keys": KeysByTime,
     "test_signed_rubbish_is_rejected_or_says_nothing": Fragile,
     "test_nothing_personal_or_secret_is_told": Talkative,
@@ -348,6 +552,16 @@ ZOO: dict[str, type[Channel]] = {
     "test_it_can_be_closed_and_built_again": ClosesOnce,
     "test_check_tells_whether_it_works": AlwaysWell,
 }
+
+
+#: Further faults of checks that look at several things.
+ALSO: list[tuple[str, type[Channel]]] = [
+    ("test_attachments_arrive_whole", OpensFiles),
+    ("test_the_order_of_webhooks_changes_nothing", OneKey),
+    ("test_nothing_personal_or_secret_is_told", Quotes),
+    ("test_nothing_personal_or_secret_is_told", AsksAloud),
+    ("test_only_declared_hosts_are_reached", Whispers),
+]
 
 
 def names(cls: type[ChannelConformance]) -> set[str]:
@@ -364,13 +578,18 @@ def test_every_check_has_its_mutant() -> None:
     assert set(ZOO) == names(ChannelConformance)
 
 
-@pytest.mark.parametrize("name", sorted(ZOO))
-def test_every_mutant_is_caught_by_its_check(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "mutant"),
+    [
+        pytest.param(name, mutant, id=f"{name}-{mutant.__name__}")
+        for name, mutant in [*sorted(ZOO.items(), key=lambda item: item[0]), *ALSO]
+    ],
+)
+def test_every_mutant_is_caught_by_its_check(name: str, mutant: type[Channel]) -> None:
     """
     The failure says what was found, what was expected, and why that matters.
     """
-    mutant = ZOO[name]
-    base = SignsChat if issubclass(mutant, AcmeChat) else Signs
+    base = SignsChat if issubclass(mutant, AcmeChat) else SignsRich if issubclass(mutant, AcmeRich) else Signs
     kit = type("Kit", (base,), {"provider": mutant})()
     OneForAll.first.clear()
 
@@ -478,5 +697,5 @@ def test_a_channel_that_says_it_connects_to_nothing_is_held_to_it() -> None:
     """
     kit = type("Kit", (Signs,), {"provider": Smuggler, "sandbox": FolderSandbox})()
 
-    with pytest.raises(AssertionError, match="found: 1 connections were opened"):
+    with pytest.raises(AssertionError, match=r"found: connections to \['127.0.0.1'\]"):
         kit.test_only_declared_hosts_are_reached()

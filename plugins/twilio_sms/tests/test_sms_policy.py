@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 import cobranza_twilio_sms
-from cobranza_sdk import CompliancePack
 from cobranza_sdk.compliance import Decider
 from cobranza_sdk.model import Contact, Decision
-from cobranza_sdk.testing import CompliancePackConformance
+from cobranza_sdk.testing import CompliancePackConformance, mild_law
 
 ZONES = {
     "US": "America/New_York",
@@ -25,46 +24,14 @@ ZONES = {
 }
 
 
-def law() -> CompliancePack:
-    """
-    A pack that knows these countries and stands against nothing.
-    """
-    words = '{ es = "no", pt = "não", en = "no" }'
-    places = "\n".join(
-        f'[countries.{code}]\nzones = {{ "*" = ["{zone}"] }}\nholidays = {{ calendar = "{code}", through = 2035 }}'
-        for code, zone in ZONES.items()
-    )
-    text = f"""
-format = 1
-[pack]
-version = "1"
-status = "draft"
-updated_on = 2026-01-01
-title = {words}
-{places}
-[norms.none]
-title = "None"
-source = "test"
-read_on = 2026-01-01
-effective_from = 2000-01-01
-[[rule]]
-id = "mild.forbid"
-kind = "forbid"
-norm = "none"
-article = "1"
-flags = ["never_told"]
-confidence = "high"
-message = {words}
-"""
-    return CompliancePack("mild", text)
-
+LAW = mild_law(ZONES)
 
 (PACK,) = cobranza_twilio_sms.cobranza_compliance_packs()
 
 
 class TestSmsPolicy(CompliancePackConformance):
     pack = PACK
-    beside = (law(),)
+    beside = (LAW,)
 
 
 def decided(country: str, **fields: Any) -> Decision:
@@ -73,7 +40,7 @@ def decided(country: str, **fields: Any) -> Decision:
     """
     told: dict[str, Any] = {"channel": "sms", "recipient": "debtor", "holder_confirmed": True, "consent": "yes"}
     contact = Contact(at=datetime.fromisoformat("2026-11-24T12:00+00:00"), country=country, **(told | fields))
-    return Decider([law(), PACK], platform=True).decide(contact)
+    return Decider([LAW, PACK], platform=True).decide(contact)
 
 
 def rules_of(decision: Decision) -> list[str]:
@@ -135,4 +102,4 @@ def test_law_alone_is_asked_without_the_platform_s_rules() -> None:
         at=datetime.fromisoformat("2026-11-24T12:00+00:00"), country="US", channel="sms", collector="agency"
     )
 
-    assert Decider([law(), PACK]).decide(contact).findings == ()
+    assert Decider([LAW, PACK]).decide(contact).findings == ()

@@ -5,52 +5,19 @@ The platform's policy holds its golden cases, beside a law that knows the countr
 from __future__ import annotations
 
 import cobranza_whatsapp_cloud
-from cobranza_sdk import CompliancePack
-from cobranza_sdk.testing import CompliancePackConformance
+from cobranza_sdk.testing import CompliancePackConformance, mild_law
 
 ZONES = {"PE": "America/Lima", "CO": "America/Bogota", "MX": "America/Mexico_City"}
 
 
-def law() -> CompliancePack:
-    """
-    A pack without a rule that speaks of these contacts.
-    """
-    words = '{ es = "no", pt = "não", en = "no" }'
-    places = "\n".join(
-        f'[countries.{code}]\nzones = {{ "*" = ["{zone}"] }}\nholidays = {{ calendar = "{code}", through = 2035 }}'
-        for code, zone in ZONES.items()
-    )
-    text = f"""
-format = 1
-[pack]
-version = "1"
-status = "draft"
-updated_on = 2026-01-01
-title = {words}
-{places}
-[norms.none]
-title = "None"
-source = "test"
-read_on = 2026-01-01
-effective_from = 2000-01-01
-[[rule]]
-id = "mild.forbid"
-kind = "forbid"
-norm = "none"
-article = "1"
-flags = ["never_told"]
-confidence = "high"
-message = {words}
-"""
-    return CompliancePack("mild", text)
-
+LAW = mild_law(ZONES)
 
 (PACK,) = cobranza_whatsapp_cloud.cobranza_compliance_packs()
 
 
 class TestWhatsAppPolicy(CompliancePackConformance):
     pack = PACK
-    beside = (law(),)
+    beside = (LAW,)
 
 
 def test_the_plugin_brings_the_cases_with_its_pack() -> None:

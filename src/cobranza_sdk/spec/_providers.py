@@ -29,6 +29,7 @@ from cobranza_sdk.spec._errors import UnsupportedCapabilityError, WebhookRejecte
 from cobranza_sdk.spec._messages import (
     Absent,
     Accepted,
+    Attachment,
     AttemptRef,
     Event,
     Found,
@@ -559,6 +560,10 @@ class TemplateCatalogue(_NamedText):
     __slots__ = ()
 
 
+def _files(values: Iterable[Attachment]) -> tuple[Attachment, ...]:
+    return tuple(values)
+
+
 @frozen(kw_only=True)
 class SandboxMessage:
     """
@@ -571,6 +576,9 @@ class SandboxMessage:
         template: Name of the vendor's template, or None.
         attempt_id: Our id where the vendor would echo it, or None.
         at: When, by the emulator's clock.
+        subject: Its subject line, or None.
+        files: What came with it, in order, with the bytes or with the address that stood for them. A name is what the
+            debtor would see, or ``file`` where the vendor shows none.
     """
 
     provider_message_id: str
@@ -579,6 +587,8 @@ class SandboxMessage:
     template: str | None = None
     attempt_id: str | None = None
     at: datetime = field(validator=aware)
+    subject: str | None = field(default=None, repr=False)
+    files: tuple[Attachment, ...] = field(default=(), converter=_files)
 
 
 class Sandbox(ABC):

@@ -14,7 +14,7 @@ import anyio
 import httpx
 from attrs import define, evolve, field
 
-from cobranza_sdk.loading import FixedClock
+from cobranza_sdk.loading import FixedClock, Interlock, http_client
 from cobranza_sdk.spec import Event, Sandbox, Secret, WebhookRejectedError, WebhookRequest
 from cobranza_sdk.testing._conformance import fail
 from cobranza_sdk.testing._providers import make_provider
@@ -103,8 +103,8 @@ class Workbench(Generic[S]):
         The provider, built as the core builds it, for one event loop.
         """
         self.wire = Wire()
-        timeout = httpx.Timeout(_PATIENCE_S)
-        async with httpx.AsyncClient(transport=self.wire, timeout=timeout) as http:
+        async with http_client(Interlock(live=False), transport=self.wire) as http:
+            http.timeout = httpx.Timeout(_PATIENCE_S)
             made: Any = make_provider(
                 self.cls.provider,
                 {**self.settings(), **changes},

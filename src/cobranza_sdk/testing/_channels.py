@@ -5,13 +5,15 @@ The tests that every channel passes.
 from __future__ import annotations
 
 import json
+import traceback
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from email.utils import format_datetime
 from functools import partial
 from typing import Any, ClassVar, TypeVar
+from urllib.parse import quote
 
 import anyio
 import httpx
@@ -23,9 +25,12 @@ from cobranza_sdk.model import Address, EventKind
 from cobranza_sdk.spec import (
     Absent,
     Accepted,
+    Action,
+    Attachment,
     AttemptRef,
     Category,
     Channel,
+    ChannelCapabilities,
     Disposition,
     Event,
     Found,
@@ -38,8 +43,9 @@ from cobranza_sdk.spec import (
     UnsupportedCapabilityError,
     WebhookRejectedError,
     WebhookRequest,
+    require_supported,
 )
-from cobranza_sdk.testing._bench import RUBBISH, WRONG, Workbench, beginning, forgeries, leaves, replaced
+from cobranza_sdk.testing._bench import RUBBISH, WRONG, Workbench, at, beginning, forgeries, leaves, replaced
 from cobranza_sdk.testing._conformance import (
     Conformance,
     check,
@@ -50,7 +56,7 @@ from cobranza_sdk.testing._conformance import (
     wrong_settings,
 )
 from cobranza_sdk.testing._providers import EPOCH, make_provider
-from cobranza_sdk.testing._wire import Hooks, Relay, connecting
+from cobranza_sdk.testing._wire import Hooks, Relay, overheard, reached
 
 T = TypeVar("T")
 
@@ -62,6 +68,11 @@ _LEAVE = ("BAJA", "SAIR")
 _REPORTS = {"delivered": "deliver", "read": "read", "failed": "fail"}
 _MAX_CUTS = 60
 _SOON_S = 0.3
+_LATE = timedelta(days=3)
+#: What a person writes, to be found nowhere.
+_SAID = "Soy Canaria Núñez, no me escriban al trabajo"
+#: A file with every byte, ends of lines and of mails, and more than one packet.
+_EVERY_BYTE = b"%PDF-1.4\r\n.\r\n..\n" + bytes(range(256)) * 300
 #: Answers with status 200 that accept nothing, as vendors give them.
 _REFUSALS: tuple[Any, ...] = (
     {"error": {"code": 1, "message": "no"}},
@@ -137,6 +148,7 @@ class ChannelConformance(Conformance):
         template: A template that the emulator knows, for channels that carry free text not at all or only after the
             person wrote.
         refusals: Bodies with status 200 with which this vendor refuses, beside the usual ones.
+        attachment: A file that the vendor carries, for channels with attachments.
     """
 
     provider: ClassVar[type[Channel]]
@@ -145,6 +157,9 @@ class ChannelConformance(Conformance):
     address: ClassVar[Address | None] = None
     template: ClassVar[MessageTemplate | None] = None
     refusals: ClassVar[Sequence[Any]] = ()
+    attachment: ClassVar[Attachment] = Attachment(
+        filename="Estado de cuenta ñ.pdf", content_type="application/pdf", content=_EVERY_BYTE
+    )
 
     def signed(self, sandbox: Sandbox, body: bytes, like: WebhookRequest) -> WebhookRequest | None:  # noqa: ARG002  # for subclasses
         """
@@ -156,6 +171,14 @@ class ChannelConformance(Conformance):
             "the test class does not write signed()",
             "a request that the vendor could have signed, to hold rubbish against",
         )
+
+    def batched(self, sandbox: Sandbox, requests: Sequence[WebhookRequest]) -> WebhookRequest | None:  # noqa: ARG002  # for subclasses
+        """
+        One webhook that holds what *requests* hold, as the vendor batches and signs; None where it never does.
+
+        To be written for vendors that report several things at once.
+        """
+        return None
 
     @classmethod
     def certifies(cls) -> tuple[str, str]:
@@ -189,6 +212,10 @@ class ChannelConformance(Conformance):
             problems.append("lookup is declared and not written")
         if (can.receipts or can.inbound) and (cls.verify is Channel.verify or cls.parse is Channel.parse):
             problems.append("receipts or answers are declared, and verify or parse is not written")
+        if can.attachment_links and not can.attachments:
+            problems.append("attachment_links are declared without attachments")
+        if can.template_parts and not can.templates:
+            problems.append("template_parts are declared without templates")
         if self.sandbox.name != cls.name:
             problems.append(f"the emulator stands in for {self.sandbox.name!r}, expected {cls.name!r}")
         if problems:
@@ -228,6 +255,8 @@ class ChannelConformance(Conformance):
                 ("recipient", got.to, message.to),
                 ("vendor's id", got.provider_message_id, answer.provider_message_id),
             ]
+            if self.provider.capabilities.subject:
+                pairs.append(("subject", got.subject, message.subject))
             if message.template is None:
                 pairs.append(("text", got.text.strip(), message.text))
             else:
@@ -238,6 +267,61 @@ class ChannelConformance(Conformance):
             for name, found, wanted in pairs:
                 if found != wanted:
                     bench.fail(f"{name} {found!r} arrived", f"{wanted!r}")
+
+    @check("a text that is cut off names no amount and no way to leave; nobody sees that it was")
+    def test_the_longest_text_arrives_whole(self) -> None:
+        longest = self.provider.capabilities.text_length
+        if longest is None or not self.provider.capabilities.free_text:
+            not_applicable("no length is declared")
+        with self.bench() as bench:
+            if self.provider.capabilities.session_window is not None:
+                self._reported(bench, "reply", "¿Cuánto debo?")
+            message = bench.message(template=None, text=("pague hoy " * longest)[: longest - 1] + ".")
+            answer = bench.run(lambda provider: bench.sent(provider, message))
+            got = bench.sandbox.received[-1].text.strip() if bench.sandbox.received else ""
+            if not isinstance(answer, Accepted) or got != message.text:
+                bench.fail(f"{answer}, and {len(got)} characters arrived", f"all {longest}, as declared")
+
+    @check("a statement of account that is cut, renamed or another's is worse than none")
+    def test_attachments_arrive_whole(self) -> None:
+        can = self.provider.capabilities
+        if not can.attachments:
+            not_applicable("no attachments are declared")
+        asked = [self.attachment]
+        if can.attachment_links:
+            kind = self.attachment.content_type
+            asked.append(Attachment(filename="cuenta.pdf", content_type=kind, url="https://files.example.com/c.pdf"))
+        with self.bench() as bench:
+            for file in asked:
+                message = bench.message(attachments=[file])
+                answer = bench.run(partial(_send, bench, message))
+                if not isinstance(answer, Accepted):
+                    bench.fail(f"{answer}", "Accepted")
+                got = bench.sandbox.received[-1].files
+                if [(each.filename, each.content, each.url) for each in got] != [
+                    (file.filename, file.content, file.url)
+                ]:
+                    told = ", ".join(f"{each.filename!r} of {len(each.content)} bytes" for each in got) or "no file"
+                    bench.fail(f"{told} arrived", f"{file.filename!r} of {len(file.content)} bytes")
+                if file.content and got[0].content_type != file.content_type:
+                    bench.fail(f"type {got[0].content_type}", file.content_type)
+
+    @check("what a channel cannot carry must not vanish on the way: half a message is sent, a whole one is recorded")
+    def test_what_is_denied_is_refused_before_any_io(self) -> None:
+        with self.bench() as bench:
+
+            async def ask(provider: Channel) -> None:
+                for name, message in _beyond(self.provider.capabilities, bench):
+                    try:
+                        require_supported(provider, message)
+                        await bench.sent(provider, message)
+                    except UnsupportedCapabilityError:
+                        if not bench.wire.exchanges and not bench.sandbox.received:
+                            continue
+                        bench.fail(f"{name}: a request was made first", "the refusal before any I/O")
+                    bench.fail(f"a message with {name} was taken", "UnsupportedCapabilityError: it is not declared")
+
+            bench.run(ask)
 
     @check("within a conversation people expect words, not forms")
     def test_free_text_passes_after_the_person_wrote(self) -> None:
@@ -347,6 +431,58 @@ class ChannelConformance(Conformance):
                     bench.fail(f"cut after {pieces} answers: {answer}", "transmitted: maybe; the vendor has it")
         fail(f"after {_MAX_CUTS} answers the exchange is still not over", "a send that ends")
 
+    @check("before bytes leave a time-out costs nothing; after that, trying again is a second message")
+    def test_a_timeout_is_told_by_when_it_came(self) -> None:
+        with self.bench() as bench:
+            for early in (httpx.ConnectTimeout, httpx.PoolTimeout):
+                error = self._timed_out(bench, unsent=early)
+                if error.transmitted is not Transmitted.NO or error.disposition is Disposition.NEVER:
+                    bench.fail(f"{early.__name__}: {error}", "transmitted: no, and to be tried again")
+            for late in (httpx.WriteTimeout, httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError):
+                error = self._timed_out(bench, unanswered=late)
+                if error.transmitted is Transmitted.NO:
+                    bench.fail(f"{late.__name__}: {error}", "transmitted: maybe; the vendor has it")
+
+    def _timed_out(
+        self,
+        bench: Bench,
+        *,
+        unsent: type[httpx.TransportError] | None = None,
+        unanswered: type[httpx.TransportError] | None = None,
+    ) -> ProviderError:
+        async def send(provider: Channel) -> ProviderError:
+            bench.wire.unsent, bench.wire.unanswered = unsent, unanswered
+            answer = await bench.sent(provider, bench.message())
+            if not bench.wire.exchanges:
+                not_applicable("it does not speak HTTP through its services")
+            if isinstance(answer, Accepted):
+                bench.fail(f"{answer}", "a ProviderError: nothing was answered")
+            return answer
+
+        return bench.run(send)
+
+    @check("networks deliver answers in pieces, and some never to the end: a piece is not the answer")
+    def test_a_slow_body_is_read_to_its_end_or_not_believed(self) -> None:
+        with self.bench(relayed=True) as bench:
+            bench.between.trickles = True
+
+            async def send(provider: Channel) -> Accepted | ProviderError:
+                bench.wire.trickles = True
+                return await bench.sent(provider, bench.message())
+
+            answer = bench.run(send)
+            known = [message.provider_message_id for message in bench.sandbox.received]
+            if not isinstance(answer, Accepted) or [answer.provider_message_id] != known:
+                bench.fail(f"{answer} for an answer in pieces", f"Accepted with the vendor's id {known}")
+
+            async def stall(provider: Channel) -> Accepted | ProviderError:
+                bench.wire.stalls = True
+                return await bench.sent(provider, bench.message())
+
+            answer = bench.run(stall)
+            if bench.wire.exchanges and (isinstance(answer, Accepted) or answer.transmitted is Transmitted.NO):
+                bench.fail(f"{answer} for half an answer", "a ProviderError, transmitted: maybe; the vendor has it")
+
     @check("a vendor behind the wrong port or a broken proxy must not be taken for one that accepts")
     def test_a_wrong_protocol_is_told(self) -> None:
         for greeting in (
@@ -398,14 +534,21 @@ class ChannelConformance(Conformance):
             relay = bench.between
             relay.mute = True
 
+            answers: list[Accepted | ProviderError] = []
+
+            async def send(provider: Channel) -> None:
+                answers.append(await bench.sent(provider, bench.message()))
+
             async def both(provider: Channel) -> None:
                 async with anyio.create_task_group() as group:
-                    group.start_soon(bench.sent, provider, bench.message())
+                    group.start_soon(send, provider)
                     while not relay.connections:  # told by a thread
                         await checkpoint()
                     relay.release()
 
             bench.run(both)
+            if not isinstance(answers[0], Accepted):
+                bench.fail(f"{answers[0]}, since nothing else ran meanwhile", "Accepted: the loop goes on")
 
     @check("a vendor's 429 says wait; hammering it gets the account closed, giving up loses the message")
     def test_too_many_requests_are_waited_out(self) -> None:
@@ -615,9 +758,9 @@ class ChannelConformance(Conformance):
             request = self._a_webhook(bench)
             hints = typing.get_type_hints(self.provider.config)
             secret = {
-                name: f"{value[:-1]}{'A' if value[-1] != 'A' else 'B'}"
+                name: _changed(value)
                 for name, value in bench.settings().items()
-                if isinstance(value, str) and value and Secret.__name__ in str(hints.get(name))
+                if isinstance(value, str) and value and _is_secret(hints.get(name))
             }
             if not secret:
                 not_applicable("the emulator's settings hold no secret")
@@ -631,6 +774,96 @@ class ChannelConformance(Conformance):
 
             if bench.run(verify, **secret):
                 bench.fail("taken with other secrets", "WebhookRejectedError")
+
+    @check("a secret is changed while webhooks signed with the old one are still under way")
+    def test_a_rotated_secret_still_verifies(self) -> None:
+        hints = typing.get_type_hints(self.provider.config)
+        with self.bench() as bench:
+            request = self._a_webhook(bench)
+            real = {
+                name: value
+                for name, value in bench.settings().items()
+                if isinstance(value, str) and value and _is_secret(hints.get(name), several=True)
+            }
+            if not real:
+                not_applicable("no setting takes several secrets")
+            good = _told(bench.events([request]))
+            strange = {name: _changed(value) for name, value in real.items()}
+            for order in ((strange, real), (real, strange)):
+                both = {name: [table[name] for table in order] for name in real}
+                try:
+                    told = _told(bench.events([request], **both))
+                except WebhookRejectedError:
+                    bench.fail("refused while both secrets are configured", "the events, whichever secret signed")
+                if told != good:
+                    bench.fail(f"{told} while both secrets are configured", f"{good}")
+
+    @check("a receipt that was held up for days is still the only word on what became of a message")
+    def test_late_webhooks_are_told(self) -> None:
+        with self.bench() as bench:
+            requests = self._all_webhooks(bench)
+            soon = _told(bench.events(requests))
+            bench.clock.advance(_LATE)
+            late = [evolve(request, received_at=request.received_at + _LATE) for request in requests]
+            outcome = [self._taken_late(bench, request) for request in late]
+            events = [event for found in outcome for event in found or ()]
+            if None in outcome or _told(events) != soon:
+                bench.fail(f"{_told(events)} after {_LATE.days} days", f"{soon}, as at once")
+            if any(event.occurred_at > bench.clock.now() for event in events):
+                bench.fail("an event of the future", "when it happened, or when it was received")
+
+    def _taken_late(self, bench: Bench, request: WebhookRequest) -> list[Event] | None:
+        """
+        What is made of a late webhook. A signature that tells its time ends: then the vendor signs again.
+        """
+        found = bench.outcome(request)
+        again = self.signed(bench.sandbox, request.body, request) if found is None else None
+        return found if again is None else bench.outcome(again)
+
+    @check("vendors promise no order: what is told may not hang on what was told before")
+    def test_the_order_of_webhooks_changes_nothing(self) -> None:
+        with self.bench() as bench:
+            requests = self._all_webhooks(bench)
+            forth, back = (bench.events(several) for several in (requests, requests[::-1]))
+            if sorted(_told(forth)) != sorted(_told(back)):
+                bench.fail(f"{_told(back)} in another order", f"{_told(forth)}, in any order")
+            keys = [event.key for event in forth]
+            if len(set(keys)) != len(keys):
+                bench.fail(f"keys {keys}", "a key of its own for each event: one key is stored once")
+
+    def _all_webhooks(self, bench: Bench) -> list[WebhookRequest]:
+        """
+        Whatever this vendor reports, of two messages.
+        """
+        can = self.provider.capabilities
+        reports = [(_REPORTS[kind], ()) for kind in sorted(can.receipts & _REPORTS.keys())]
+        if can.inbound:
+            reports.append(("reply", ("BAJA",)))  # type: ignore[arg-type]  # words of the person
+        if not reports:
+            not_applicable("neither receipts nor answers are declared")
+
+        async def two(provider: Channel) -> list[Accepted | ProviderError]:
+            return [await bench.sent(provider, bench.message()) for _ in range(2)]
+
+        answers = bench.run(two)
+        bench.hooks.take()
+        for answer in answers:
+            if not isinstance(answer, Accepted):
+                bench.fail(f"{answer}", "Accepted")
+            for report, words in reports:
+                getattr(bench.sandbox, report)(answer.provider_message_id, *words)
+        return bench.hooks.take()
+
+    @check("what a vendor packs into one webhook is told once: the rest of a batch has no second chance")
+    def test_a_batch_of_webhooks_is_read_whole(self) -> None:
+        with self.bench() as bench:
+            requests = self._all_webhooks(bench)
+            batch = self.batched(bench.sandbox, requests)
+            if batch is None:
+                not_applicable("its vendor reports one thing at a time; where it batches, write batched()")
+            singly, together = bench.events(requests), bench.events([batch])
+            if sorted(_told(together)) != sorted(_told(singly)):
+                bench.fail(f"{_told(together)} out of a batch", f"{_told(singly)}, as one by one")
 
     @check("vendors deliver twice, late and out of order; only a stable key keeps one answer one answer")
     def test_a_redelivery_has_the_same_keys(self) -> None:
@@ -657,12 +890,43 @@ class ChannelConformance(Conformance):
                 if kinds - {EventKind.UNKNOWN}:
                     bench.fail(f"{kinds} out of {body[:40]!r}", "nothing, unknown, or WebhookRejectedError")
 
+    @check("a new word of the vendor's, taken for one that is known, marks as paid for or lost what is neither")
+    def test_an_unknown_kind_is_never_taken_for_another(self) -> None:
+        declared = sorted(self.provider.capabilities.receipts & _REPORTS.keys())
+        if not declared:
+            not_applicable("no receipts are declared")
+        with self.bench() as bench:
+            for kind in declared:
+                for request in self._reported(bench, _REPORTS[kind])[1]:
+                    self._hold_strange_kinds(bench, request)
+
+    def _hold_strange_kinds(self, bench: Bench, request: WebhookRequest) -> None:
+        try:
+            real = json.loads(request.body)
+        except ValueError:
+            not_applicable("its webhooks are no JSON")
+        known = _kinds(bench, request) | {EventKind.UNKNOWN}
+        for path in leaves(real):
+            is_switch = isinstance(at(real, path), bool)  # its other position is no new word
+            for strange in ("x_new_word", *(value for value in WRONG if not (is_switch and isinstance(value, bool)))):
+                body = json.dumps(replaced(json.loads(request.body), path, strange)).encode()
+                signed = self.signed(bench.sandbox, body, request)
+                if signed is None:
+                    not_applicable("no signature covers a body")
+                beyond = _kinds(bench, signed) - known
+                if beyond:
+                    where = f"{'.'.join(map(str, path))} = {strange!r}"
+                    bench.fail(f"{sorted(beyond)} for {where}", f"at most {sorted(known)}, or WebhookRejectedError")
+
     # -- what must not be seen, and whom it talks to ---------------------------------------------------------------
 
     @check("a name or number in a log is a leak that nobody can take back")
     def test_nothing_personal_or_secret_is_told(self) -> None:
+        can = self.provider.capabilities
         with self.bench() as bench:
-            message = bench.message(subject="Canario de asunto" if self.provider.capabilities.subject else None)
+            message = bench.message(subject="Canario de asunto" if can.subject else None)
+            if can.attachments:
+                message = evolve(message, attachments=[evolve(self.attachment, filename="Canario Núñez.pdf")])
             echo = {"message": f"{message.to.value} {message.text}", "error": {"message": message.to.value, "code": 1}}
             said: list[str] = []
 
@@ -670,38 +934,64 @@ class ChannelConformance(Conformance):
                 said.extend([repr(provider), repr(provider.settings), str(provider.settings)])
                 for status in (400, 401, 403, 500, 200):
                     bench.wire.instead = httpx.Response(status, json=echo)
-                    answer = await bench.sent(provider, message)
-                    said.extend([repr(answer), str(answer)])
+                    said.extend(_words_of(await bench.sent(provider, message)))
                     bench.wire.instead = None
+                said.extend(_words_of(await bench.sent(provider, message)))
+                attempt = AttemptRef(attempt_id=message.attempt_id, to=message.to, sent_at=bench.clock.now())
+                for _ in range(2 if can.lookup else 0):
+                    said.extend(_words_of(await _answer_or_error(provider.lookup(attempt))))
+                    bench.wire.instead = httpx.Response(500, json=echo)
+                bench.wire.instead = None
+                said.extend(_words_of(await _answer_or_error(provider.check())))
 
-            bench.run(talk)
-            said += bench.log.lines
+            with overheard() as lines:
+                bench.run(talk)
+                if can.inbound:
+                    said += self._said_of_answers(bench)
+            said += [*bench.log.lines, *lines]
             hints = typing.get_type_hints(self.provider.config)
             secrets = [
                 value
                 for name, value in bench.sandbox.settings.items()
-                if isinstance(value, str) and value and Secret.__name__ in str(hints.get(name))
+                if isinstance(value, str) and value and _is_secret(hints.get(name))
             ]
-            for canary in (message.to.value, message.text, *secrets):
+            texts = [message.text, message.subject, *(message.template.parameters if message.template else ())]
+            files = [file.filename for file in message.attachments]
+            for canary in filter(None, (message.to.value, *_spelt(message.to.value), *texts, *files, *secrets, _SAID)):
                 leaks = [line for line in said if canary in line]
                 if leaks:
                     fail(f"told: {leaks[0][:120]}", "ids and codes only")
+
+    def _said_of_answers(self, bench: Bench) -> list[str]:
+        """
+        What is said while a person's answer is read, rightly signed and forged.
+        """
+        said: list[str] = []
+        for words in (_SAID, "BAJA"):
+            for request in self._reported(bench, "reply", words, needed=False)[1]:
+                bench.log.lines.append(repr(request))
+                for each in (request, *(forged for _, forged in forgeries(request))):
+                    try:
+                        said += [repr(event) for event in bench.events([each])]
+                    except WebhookRejectedError as error:
+                        said += _words_of(error)
+        return said
 
     @check("an operator opens a firewall for the hosts that a provider names, and for no other")
     def test_only_declared_hosts_are_reached(self) -> None:
         with self.bench() as bench:
 
             async def send(provider: Channel) -> set[str]:
-                with connecting() as reached:
-                    await bench.sent(provider, bench.message())
-                if not bench.sandbox.listens and reached:  # whatever way it went: not only by its services
-                    bench.fail(f"{len(reached)} connections were opened", "none, since its emulator listens nowhere")
+                await bench.sent(provider, bench.message())
                 return set(provider.hosts)
 
-            declared = bench.run(send)
+            with reached() as hosts:
+                declared = bench.run(send)
+            if not bench.sandbox.listens and hosts:  # whatever way it went: not only by its services
+                bench.fail(f"connections to {sorted(hosts)}", "none, since its emulator listens nowhere")
             if not declared and bench.sandbox.listens:
                 bench.fail("no hosts are declared", "every host that it connects to")
-            strangers = bench.wire.hosts - declared
+            strangers = (bench.wire.hosts | hosts) - declared - _addresses(declared)
             if strangers:
                 bench.fail(f"reached {', '.join(sorted(strangers))}", f"only {', '.join(sorted(declared))}")
 
@@ -759,6 +1049,89 @@ class ChannelConformance(Conformance):
 
 async def _account(provider: Channel) -> str:
     return provider.account
+
+
+async def _send(bench: Bench, message: OutboundMessage, provider: Channel) -> Accepted | ProviderError:
+    return await bench.sent(provider, message)
+
+
+def _beyond(can: ChannelCapabilities, bench: Bench) -> Iterator[tuple[str, OutboundMessage]]:
+    """
+    Messages that ask for what is not declared, each with the name of that.
+    """
+    file = Attachment(filename="cuenta.pdf", content_type="application/pdf", content=b"%PDF-")
+    link = evolve(file, content=b"", url="https://files.example.com/cuenta.pdf")
+    form = MessageTemplate(name="conformance", language="es")
+    wants: list[tuple[str, bool, dict[str, Any]]] = [
+        ("an address of another scheme", False, {"to": Address("conformance", "conformance-1")}),
+        ("a template", can.templates, {"template": form}),
+        ("free text", can.free_text, {"template": None}),
+        ("an attachment", can.attachments, {"attachments": [file]}),
+        ("an attachment by its address", can.attachment_links, {"attachments": [link]}),
+        ("HTML", can.html, {"html": "<p>Hola</p>"}),
+        ("something to tap", can.actions, {"actions": [Action(id="pay", title="Pagar")]}),
+    ]
+    parts: dict[str, Any] = {"header": "Señora", "named": {"name": "Ana"}, "replies": {0: "no"}, "codes": {0: "PAY"}}
+    wants += [
+        (f"a template's {part}", part in can.template_parts, {"template": evolve(form, **{part: value})})
+        for part, value in parts.items()
+    ]
+    if can.text_length is not None and can.free_text:
+        wants.append(("too long a text", False, {"template": None, "text": "x" * (can.text_length + 1)}))
+    for name, is_declared, asked in wants:
+        if not is_declared:
+            yield name, bench.message(**asked)
+
+
+async def _answer_or_error(asked: Awaitable[object]) -> object:
+    try:
+        return await asked
+    except Exception as error:  # noqa: BLE001  # what it says is looked at
+        return error
+
+
+def _words_of(answer: object) -> list[str]:
+    """
+    All that a host could print of an answer or an error: with what caused it, as a traceback shows that.
+    """
+    said = [repr(answer), str(answer)]
+    if isinstance(answer, BaseException):
+        told = traceback.TracebackException.from_exception(answer)
+        said += list(told.format())
+    return said
+
+
+def _spelt(address: str) -> tuple[str, str]:
+    """
+    The address as it stands in a query, and without its plus sign.
+    """
+    return quote(address, safe=""), address.removeprefix("+")
+
+
+def _addresses(hosts: Iterable[str]) -> set[str]:
+    """
+    The numbers behind names that this machine knows without asking anybody.
+    """
+    return {"127.0.0.1", "::1"} if "localhost" in hosts else set()
+
+
+def _is_secret(hint: object, *, several: bool = False) -> bool:
+    words = str(hint)
+    return Secret.__name__ in words and (not several or words.startswith("tuple["))
+
+
+def _changed(secret: str) -> str:
+    return f"{secret[:-1]}{'A' if secret[-1] != 'A' else 'B'}"
+
+
+def _told(events: Sequence[Event]) -> list[tuple[str, ...]]:
+    """
+    What events say, apart from when.
+    """
+    return [
+        tuple(map(str, (each.key, each.kind, each.account, each.provider_message_id, each.attempt_id, each.text)))
+        for each in events
+    ]
 
 
 def _comparable(events: Sequence[Event]) -> list[tuple[Event, str]]:

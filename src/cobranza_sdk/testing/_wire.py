@@ -6,15 +6,19 @@ All of it is real: sockets on loopback, threads, bytes.
 
 from __future__ import annotations
 
+import functools
+import logging
 import socket
+import ssl
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 import httpx
+from anyio.lowlevel import checkpoint
 from attrs import define, field, frozen
 
 from cobranza_sdk.loading import Interlock
@@ -22,8 +26,64 @@ from cobranza_sdk.spec import WebhookRequest
 
 _CHUNK = 65_536
 _SPEAKS_FIRST_S = 0.2
-#: How often the catcher of webhooks looks whether it is to end.
-_LOOK_S = 0.01
+#: How often a server looks whether it is to end: at the library's half second, most of a run is that wait.
+_POLL_S = 0.01
+
+
+@contextmanager
+def overheard() -> Iterator[list[str]]:
+    """
+    Every line of every logger of the process, as a host that logs at INFO prints it.
+    """
+    lines: list[str] = []
+
+    class _Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(record.getMessage())
+
+    root, ear = logging.getLogger(), _Ear(logging.INFO)
+    before = root.level
+    root.addHandler(ear)
+    root.setLevel(logging.INFO)
+    try:
+        yield lines
+    finally:
+        root.removeHandler(ear)
+        root.setLevel(before)
+
+
+_LISTENING: list[set[str]] = []
+
+
+@functools.cache
+def _listen_to_sockets() -> None:
+    """
+    Hear where this process connects; such a hook stays for good, so there is one.
+    """
+
+    def hear(event: str, arguments: tuple[Any, ...]) -> None:
+        if not _LISTENING or event not in ("socket.connect", "socket.getaddrinfo"):
+            return
+        host = arguments[0] if event == "socket.getaddrinfo" else arguments[1][0]
+        if isinstance(host, bytes | str) and host:
+            for heard in _LISTENING:
+                heard.add(host.decode() if isinstance(host, bytes) else host)
+
+    sys.addaudithook(hear)
+
+
+@contextmanager
+def reached() -> Iterator[set[str]]:
+    """
+    Every host to which this process connects meanwhile, whatever it speaks.
+    """
+    _listen_to_sockets()
+    heard: set[str] = set()
+    _LISTENING.append(heard)
+    try:
+        yield heard
+    finally:
+        _LISTENING.remove(heard)
 
 
 class Relay:
@@ -37,6 +97,7 @@ class Relay:
         port: Where the provider is to connect.
         cut_after: How many pieces of the emulator's answers pass before the connection is cut; None cuts nothing.
         mute: Whether answers are held back until `release`.
+        trickles: Whether the emulator's answers pass byte by byte.
         greeting: Bytes with which every connection is answered and closed, instead of reaching the emulator.
         was_cut: Whether a connection was cut.
         connections: How many the provider has made.
@@ -48,6 +109,7 @@ class Relay:
         self.port: int = self._listener.getsockname()[1]
         self.cut_after: int | None = None
         self.mute = False
+        self.trickles = False
         self.greeting: bytes | None = None
         self.was_cut = False
         self.connections = 0
@@ -82,6 +144,7 @@ class Relay:
                 near, _ = self._listener.accept()
             except OSError:
                 return
+            near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._open.append(near)
             self.connections += 1
             if self.greeting is not None:
@@ -97,6 +160,7 @@ class Relay:
             except OSError:
                 _end(near)
                 continue
+            far.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._open.append(far)
             threading.Thread(target=self._forth, args=(near, far), daemon=True, name="conformance-forth").start()
             threading.Thread(target=self._back, args=(near, far), daemon=True, name="conformance-back").start()
@@ -116,7 +180,8 @@ class Relay:
                 if self.cut_after is not None and passed >= self.cut_after:
                     self.was_cut = True
                     break
-                near.sendall(piece)
+                for part in (bytes([byte]) for byte in piece) if self.trickles else (piece,):
+                    near.sendall(part)
                 passed += 1
         _end(near)
         _end(far)
@@ -147,33 +212,6 @@ def _moved(value: Any, old: int, new: int) -> Any:
     return value.replace(f":{old}", f":{new}") if isinstance(value, str) else value
 
 
-#: Lists that are told of every connection, while somebody looks.
-_LOOKING: list[list[Any]] = []
-_HOOKED = threading.Event()
-
-
-def _heard(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "socket.connect":
-        for reached in _LOOKING:
-            reached.append(arguments[1])
-
-
-@contextmanager
-def connecting() -> Iterator[list[Any]]:
-    """
-    The addresses to which this process opens connections meanwhile, whichever library does it.
-    """
-    if not _HOOKED.is_set():  # the interpreter keeps such a hook for ever
-        _HOOKED.set()
-        sys.addaudithook(_heard)
-    reached: list[Any] = []
-    _LOOKING.append(reached)
-    try:
-        yield reached
-    finally:
-        _LOOKING[:] = [each for each in _LOOKING if each is not reached]
-
-
 @frozen(kw_only=True)
 class Exchange:
     """
@@ -184,6 +222,28 @@ class Exchange:
     url: str
     status: int | None = None
     body: bytes = field(default=b"", repr=False)
+
+
+class _SlowBody(httpx.AsyncByteStream):
+    """
+    A body that comes byte by byte, and may never come to its end.
+    """
+
+    def __init__(self, body: bytes, *, stalls: bool) -> None:
+        self._body, self._stalls = body, stalls
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for place in range(len(self._body) // 2 if self._stalls else len(self._body)):
+            await checkpoint()
+            yield self._body[place : place + 1]
+        if self._stalls:
+            msg = "the kit's doing"
+            raise httpx.ReadTimeout(msg)
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()  # reads every authority from disk: once for all benches
 
 
 #: Makes another answer out of the vendor's.
@@ -199,6 +259,10 @@ class Wire(httpx.AsyncBaseTransport):
         instead: Answer of the next request, which then does not reach the vendor.
         failing: Raised by the next request, which then does not reach the vendor.
         altered: Changes the vendor's next answer.
+        unsent: Raised instead of passing a request on.
+        unanswered: Raised after a request has reached the vendor, instead of its answer.
+        trickles: Whether bodies of answers pass byte by byte.
+        stalls: Whether bodies of answers time out halfway.
         exchanges: What passed.
         hosts: To whom.
     """
@@ -206,9 +270,13 @@ class Wire(httpx.AsyncBaseTransport):
     instead: httpx.Response | None = None
     failing: httpx.HTTPError | None = None
     altered: Altered | None = None
+    unsent: type[httpx.TransportError] | None = None
+    unanswered: type[httpx.TransportError] | None = None
+    trickles: bool = False
+    stalls: bool = False
     exchanges: list[Exchange] = field(factory=list)
     hosts: set[str] = field(factory=set)
-    _inner: httpx.AsyncHTTPTransport = field(factory=httpx.AsyncHTTPTransport, repr=False)
+    _inner: httpx.AsyncHTTPTransport = field(factory=lambda: httpx.AsyncHTTPTransport(verify=_tls()), repr=False)
 
     @property
     def is_armed(self) -> bool:
@@ -231,17 +299,24 @@ class Wire(httpx.AsyncBaseTransport):
             await request.aread()
             self._note(request, instead.status_code, instead.content)
             return instead
+        if self.unsent is not None:
+            raise self._failed(self.unsent, request)
         response = await self._inner.handle_async_request(request)
         try:
             body = await response.aread()
         finally:
             await response.aclose()
+        if self.unanswered is not None:
+            raise self._failed(self.unanswered, request)
         kept = {name: value for name, value in response.headers.items() if name not in _FRAMING}
         answer = httpx.Response(response.status_code, headers=kept, content=body, request=request)
         altered, self.altered = self.altered, None
         if altered is not None:
             answer = altered(answer)
         self._note(request, answer.status_code, answer.content)
+        if self.trickles or self.stalls:
+            slow = _SlowBody(answer.content, stalls=self.stalls)
+            return httpx.Response(answer.status_code, headers=kept, stream=slow, request=request)
         return answer
 
     async def aclose(self) -> None:
@@ -249,6 +324,10 @@ class Wire(httpx.AsyncBaseTransport):
         Close the connections.
         """
         await self._inner.aclose()
+
+    def _failed(self, error: type[httpx.TransportError], request: httpx.Request) -> httpx.TransportError:
+        self.exchanges.append(Exchange(method=request.method, url=str(request.url), body=error.__name__.encode()))
+        return error("the kit's doing", request=request)
 
     def _note(self, request: httpx.Request, status: int, body: bytes) -> None:
         self.exchanges.append(Exchange(method=request.method, url=str(request.url), status=status, body=body))
@@ -298,9 +377,10 @@ class Hooks:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self.base = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.url = f"{self.base}/webhooks/conformance"
-        threading.Thread(
-            target=self._server.serve_forever, args=(_LOOK_S,), daemon=True, name="conformance-hooks"
-        ).start()
+        serving = threading.Thread(
+            target=self._server.serve_forever, args=(_POLL_S,), daemon=True, name="conformance-hooks"
+        )
+        serving.start()
 
     def take(self) -> list[WebhookRequest]:
         """

@@ -13,7 +13,7 @@ import re
 import socket
 import threading
 from collections.abc import Mapping, Sequence
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from email.parser import BytesParser
 from email.policy import default
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
-from cobranza_sdk import Address, Clock, Sandbox, SandboxMessage, Secret
+from cobranza_sdk import Address, Attachment, Clock, Sandbox, SandboxMessage, Secret
 from cobranza_smtp_email import _references
 from cobranza_smtp_email._config import is_loopback
 from cobranza_smtp_email._sandbox_mails import Sent
@@ -321,8 +321,19 @@ class SmtpSandbox(Sandbox):
                 text="" if plain is None else plain.get_content().replace("\r\n", "\n").removesuffix("\n"),
                 attempt_id=self._attempt(identifier.rpartition("@")[0]),
                 at=self.clock.now(),
+                subject=None if message["Subject"] is None else str(message["Subject"]),
+                files=[_file_of(part) for part in message.iter_attachments()],
             )
         )
+
+
+def _file_of(part: Message) -> Attachment:
+    content = part.get_payload(decode=True)
+    return Attachment(
+        filename=part.get_filename() or "file",
+        content_type=part.get_content_type(),
+        content=content if isinstance(content, bytes) else b"",
+    )
 
 
 class _Handler:

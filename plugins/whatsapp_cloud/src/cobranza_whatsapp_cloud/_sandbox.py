@@ -15,6 +15,8 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
+from attrs import evolve
+
 from cobranza_sdk import (
     Address,
     Attachment,
@@ -37,6 +39,7 @@ from cobranza_whatsapp_cloud._sandbox_requests import (
     read_mark,
     read_request,
     serialise,
+    shown_files,
 )
 
 if TYPE_CHECKING:
@@ -58,6 +61,8 @@ CHALLENGE = "1158201444"
 _WINDOW = timedelta(hours=24)
 _MEDIA_LIFE = timedelta(days=30)
 _PAGE_SIZE = 1000
+#: Type of a file that only its address stands for.
+_FETCHED = "application/octet-stream"
 _REFUSING: Mapping[Fault | None, Refusal] = {
     "rate_limit": Refusal(429, 130429, "Rate limit hit"),
     "pair_rate": Refusal(400, 131056, "(Business Account, Consumer Account) pair rate limit hit"),
@@ -358,10 +363,18 @@ class WhatsAppSandbox(Sandbox):
             template=request.template,
             attempt_id=request.attempt_id,
             at=now,
+            files=[self._file_of(shown) for shown in shown_files(request.document)],
         )
         self._received.append(message)
         self._requests.append(request.document)
         return message
+
+    def _file_of(self, shown: Mapping[str, Any]) -> Attachment:
+        name = str(shown.get("filename", "file"))
+        if "link" in shown:
+            return Attachment(filename=name, content_type=_FETCHED, url=str(shown["link"]))
+        file, _ = self._media[shown["id"]]
+        return evolve(file, filename=name)
 
     def _require_sendable(self, request: Request) -> None:
         if request.template is not None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import field, frozen
 
 from cobranza_sdk import Address, InvalidValueError
+from cobranza_whatsapp_cloud._media import TYPES
 
 if TYPE_CHECKING:
     from cobranza_whatsapp_cloud._sandbox_server import Answer
@@ -382,6 +383,22 @@ def read_media(media: Mapping[str, Any], kind: str, *, caption: bool) -> Iterato
             raise RefusedError(400, 131009, "Parameter value is not valid: link")
         return
     yield kind, _required(media, "id")
+
+
+def shown_files(part: object) -> Iterator[Mapping[str, Any]]:
+    """
+    The vendor's objects of the files that a request shows, in its order.
+    """
+    if isinstance(part, list):
+        for member in part:
+            yield from shown_files(member)
+    elif isinstance(part, dict):
+        kind = part.get("type")
+        if kind in TYPES and isinstance(part.get(kind), dict):
+            yield part[kind]
+            return
+        for member in part.values():
+            yield from shown_files(member)
 
 
 def _list(fields: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

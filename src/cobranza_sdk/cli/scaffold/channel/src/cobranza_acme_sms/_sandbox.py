@@ -9,14 +9,18 @@ import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from cobranza_acme_sms._channel import SIGNATURE, sign
 from cobranza_sdk import Address, Clock, Sandbox, SandboxMessage
 
+if TYPE_CHECKING:
+    import httpx
+
 _TOKEN = "sandbox-token-1"  # noqa: S105  # opens nothing but this emulator
 _WEBHOOK_SECRET = "sandbox-webhook-secret-1"  # noqa: S105  # signs nothing but its webhooks
+_POLL_S = 0.01  # how soon it stops: tests start it a hundred times
 
 
 class AcmeSmsSandbox(Sandbox):
@@ -30,6 +34,7 @@ class AcmeSmsSandbox(Sandbox):
         super().__init__(clock=clock, port=port, webhook_url=webhook_url)
         self.messages: list[dict[str, Any]] = []
         self._server: ThreadingHTTPServer | None = None
+        self._http: httpx.Client | None = None
         self._lock = threading.Lock()
 
     def start(self) -> None:
@@ -39,7 +44,10 @@ class AcmeSmsSandbox(Sandbox):
         if self._server is None:
             self._server = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
             self.port = self._server.server_address[1]
-            threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+            serving = threading.Thread(
+                target=self._server.serve_forever, args=(_POLL_S,), daemon=True, name="acme-sms-sandbox"
+            )
+            serving.start()
 
     def stop(self) -> None:
         """
@@ -49,6 +57,9 @@ class AcmeSmsSandbox(Sandbox):
         if server is not None:
             server.shutdown()
             server.server_close()
+        http, self._http = self._http, None
+        if http is not None:
+            http.close()
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -128,7 +139,9 @@ class AcmeSmsSandbox(Sandbox):
         }
         body = json.dumps(told).encode()
         headers = {SIGNATURE: sign(_WEBHOOK_SECRET, body), "Content-Type": "application/json"}
-        return httpx.post(self.webhook_url, content=body, headers=headers, trust_env=False).status_code
+        if self._http is None:
+            self._http = httpx.Client(trust_env=False)
+        return self._http.post(self.webhook_url, content=body, headers=headers).status_code
 
     def _message(self, message_id: str) -> dict[str, Any]:
         with self._lock:
@@ -138,6 +151,7 @@ class AcmeSmsSandbox(Sandbox):
 def _handler(sandbox: AcmeSmsSandbox) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else an answer waits 40 ms for the caller's next packet
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
