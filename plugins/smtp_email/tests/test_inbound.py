@@ -29,7 +29,7 @@ from cobranza_sdk import (
 from cobranza_sdk.testing import make_provider
 from cobranza_smtp_email._channel import SmtpEmail
 from cobranza_smtp_email._config import SmtpEmailSettings
-from cobranza_smtp_email._references import opened, seal, tagged
+from cobranza_smtp_email._references import Sealed, opened, seal, tagged
 from cobranza_smtp_email._sandbox import SmtpSandbox
 from cobranza_smtp_email._sandbox_mails import Sent
 from cobranza_smtp_email._signature import HEADER, sign
@@ -541,7 +541,7 @@ def test_only_what_was_sealed_opens(attempt: str, reference: str) -> None:
 
     assert opened(reference, keys) is None
     if attempt.isascii() and 0 < len(attempt) <= 32:
-        assert opened(seal(attempt, keys[0]), keys) == attempt
+        assert opened(seal(attempt, keys[0]), keys) == Sealed(attempt, seal(attempt, keys[0]))
         assert opened(seal(attempt, keys[0]), [Secret("another")]) is None
 
 

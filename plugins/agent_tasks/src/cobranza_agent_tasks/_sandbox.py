@@ -87,6 +87,7 @@ class AgentSandbox(Sandbox):
                 text=task.script or "",
                 attempt_id=task.id,
                 at=task.created_at,
+                subject=task.subject,
             )
             for task in self.tasks.tasks()
         ]

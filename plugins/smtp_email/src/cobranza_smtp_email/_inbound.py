@@ -34,6 +34,7 @@ from cobranza_sdk import (
 from cobranza_smtp_email import _references, _signature
 from cobranza_smtp_email._errors import bounce_kind, from_bounce
 from cobranza_smtp_email._message import Mailbox
+from cobranza_smtp_email._references import Sealed
 from cobranza_smtp_email._words import own_parts, printable, text_of, words_of
 
 #: Most parts that claim to hold others: a mail of a person has few, and the parser's time grows with each.
@@ -123,7 +124,7 @@ class _Reader:
         self,
         kind: EventKind,
         key: str,
-        attempt_id: str,
+        sealed: Sealed,
         *,
         error: ProviderError | None = None,
         raw: Mapping[str, object] | None = None,
@@ -136,17 +137,17 @@ class _Reader:
             key=key,
             occurred_at=self.at,
             account=self.account,
-            provider_message_id=self.message_id(attempt_id),
-            attempt_id=attempt_id,
+            provider_message_id=self.message_id(sealed),
+            attempt_id=sealed.attempt_id,
             error=error,
             raw=raw or {},
         )
 
-    def message_id(self, attempt_id: str) -> str:
+    def message_id(self, sealed: Sealed) -> str:
         """
         The id that the mail of an attempt had.
         """
-        return f"{_references.seal(attempt_id, self.ours.secrets[0])}@{self.ours.sender.domain}"
+        return f"{sealed.reference}@{self.ours.sender.domain}"
 
 
 def _events(mail: Message, ours: Ours, account: str, at: datetime) -> Iterator[Event]:
@@ -154,9 +155,9 @@ def _events(mail: Message, ours: Ours, account: str, at: datetime) -> Iterator[E
     if _references.in_ids(header(mail, "Message-ID"), ours.secrets) is not None:
         return  # our own mail, in a folder that holds both
     leaving = _LEAVE.fullmatch(header(mail, "Subject"))
-    attempt_id = None if leaving is None else _references.opened(leaving[1], ours.secrets)
-    if attempt_id is not None:
-        yield reader.event(EventKind.OPT_OUT, f"unsub:{attempt_id}", attempt_id)
+    sealed = None if leaving is None else _references.opened(leaving[1], ours.secrets)
+    if sealed is not None:
+        yield reader.event(EventKind.OPT_OUT, f"unsub:{sealed.attempt_id}", sealed)
         return
     if mail.get_content_type() == "multipart/report":
         yield from _report(reader)
@@ -234,7 +235,7 @@ def _is_a_report(mail: Message) -> bool:
     return mail.get_content_type() == "multipart/report" or header(mail, "Return-Path").strip() == "<>"
 
 
-def _concerned(reader: _Reader, blocks: Sequence[Message], original: Message | None) -> str | None:
+def _concerned(reader: _Reader, blocks: Sequence[Message], original: Message | None) -> Sealed | None:
     """
     The attempt that a report is about, by what only our servers saw first.
     """
@@ -252,17 +253,17 @@ def _concerned(reader: _Reader, blocks: Sequence[Message], original: Message | N
 
 
 def _delivery(reader: _Reader, blocks: Sequence[Message], original: Message | None) -> Iterator[Event]:
-    attempt_id = _concerned(reader, blocks, original)
-    if attempt_id is None:
+    sealed = _concerned(reader, blocks, original)
+    if sealed is None:
         return
     # one mail, one recipient; several blocks come of forwarding, and one failure among them is a failure
     actions = {_action(block): block for block in reversed(blocks) if "Action" in block or "Status" in block}
     if "failed" in actions:
-        yield _failed(reader, attempt_id, header(actions["failed"], "Status"), _diagnostic(actions["failed"]))
+        yield _failed(reader, sealed, header(actions["failed"], "Status"), _diagnostic(actions["failed"]))
     elif "delivered" in actions:
-        yield reader.event(EventKind.DELIVERED, f"dsn:{attempt_id}:delivered", attempt_id)
+        yield reader.event(EventKind.DELIVERED, f"dsn:{sealed.attempt_id}:delivered", sealed)
     elif not actions.keys() & {"delayed", "relayed", "expanded"}:
-        yield _unread(reader, attempt_id, action=next(iter(actions), ""))
+        yield _unread(reader, sealed, action=next(iter(actions), ""))
 
 
 def _action(block: Message) -> str:
@@ -281,7 +282,7 @@ def _diagnostic(block: Message) -> str:
     return text.strip() if separator else kind.strip()
 
 
-def _failed(reader: _Reader, attempt_id: str, status: str, diagnostic: str) -> Event:
+def _failed(reader: _Reader, sealed: Sealed, status: str, diagnostic: str) -> Event:
     enhanced = [match[1] for each in (status, diagnostic) if (match := _STATUS.search(each))]
     telling = next((each for each in enhanced if not each.endswith(".0.0")), next(iter(enhanced), None))
     code = _CODE.search(f" {diagnostic}")
@@ -289,26 +290,26 @@ def _failed(reader: _Reader, attempt_id: str, status: str, diagnostic: str) -> E
     raw: dict[str, object] = {"bounce": bounce_kind(error)}
     if telling is not None:
         raw["status"] = telling
-    return reader.event(EventKind.FAILED, f"dsn:{attempt_id}:failed", attempt_id, error=error, raw=raw)
+    return reader.event(EventKind.FAILED, f"dsn:{sealed.attempt_id}:failed", sealed, error=error, raw=raw)
 
 
-def _unread(reader: _Reader, attempt_id: str, *, action: str) -> Event:
+def _unread(reader: _Reader, sealed: Sealed, *, action: str) -> Event:
     """
     A report that says what nobody knows: kept, counted, not acted on.
     """
     word = re.sub(r"[^a-z-]", "", action)[:40]
-    return reader.event(EventKind.UNKNOWN, f"dsn:{attempt_id}:unknown:{word}", attempt_id, raw={"action": word})
+    return reader.event(EventKind.UNKNOWN, f"dsn:{sealed.attempt_id}:unknown:{word}", sealed, raw={"action": word})
 
 
 def _complaint(reader: _Reader, blocks: Sequence[Message], original: Message | None) -> Iterator[Event]:
-    attempt_id = _concerned(reader, blocks, original)
-    if attempt_id is None:
+    sealed = _concerned(reader, blocks, original)
+    if sealed is None:
         return
     kind = next((header(block, "Feedback-Type").strip().lower() for block in blocks), "")
     if kind in _COMPLAINTS:
-        yield reader.event(EventKind.OPT_OUT, f"complaint:{attempt_id}", attempt_id, raw={"feedback": kind})
+        yield reader.event(EventKind.OPT_OUT, f"complaint:{sealed.attempt_id}", sealed, raw={"feedback": kind})
     else:
-        yield _unread(reader, attempt_id, action=kind)
+        yield _unread(reader, sealed, action=kind)
 
 
 def _is_from_postman(mail: Message) -> bool:
@@ -322,8 +323,8 @@ def _plain_bounce(reader: _Reader) -> Iterator[Event]:
     """
     mail, secrets = reader.mail, reader.ours.secrets
     whole = "\n".join(text_of(part) for part in own_parts(mail) if part.get_content_maintype() == "text")[:50_000]
-    attempt_id = _concerned(reader, (), None) or _references.in_ids(whole, secrets)
-    if attempt_id is None:
+    sealed = _concerned(reader, (), None) or _references.in_ids(whole, secrets)
+    if sealed is None:
         return
     returned = _RETURNED.search(whole)
     said = whole if returned is None else whole[: returned.start()]
@@ -332,9 +333,9 @@ def _plain_bounce(reader: _Reader) -> Iterator[Event]:
     if any(found.startswith("5") for found in (*statuses, *codes)):
         status = next((each for each in statuses if each.startswith("5")), "")
         code = next((each for each in codes if each.startswith("5")), "")
-        yield _failed(reader, attempt_id, status, code)
+        yield _failed(reader, sealed, status, code)
     elif not statuses and not codes:
-        yield _unread(reader, attempt_id, action="words")
+        yield _unread(reader, sealed, action="words")
 
 
 # -- people ------------------------------------------------------------------------------------------------------------
@@ -345,7 +346,7 @@ def _mailboxes(mail: Message, name: str) -> list[Mailbox]:
     return [mailbox for mailbox in found if mailbox is not None]
 
 
-def _answered(reader: _Reader) -> str | None:
+def _answered(reader: _Reader) -> Sealed | None:
     """
     The attempt that a person answers. Some vendors rename our Message-ID: then the address they wrote to tells.
     """
@@ -362,13 +363,13 @@ def _written(reader: _Reader) -> Iterator[Event]:
     sender = next(iter(_mailboxes(mail, "From")), None)
     if sender == reader.ours.sender:
         return
-    attempt_id = _answered(reader)
+    sealed = _answered(reader)
     address = _address(sender)
-    if address is None and attempt_id is None:
+    if address is None and sealed is None:
         return
     text = words_of(mail)
     subject = header(mail, "Subject").strip()
-    if not text and attempt_id is None and not _is_answer(mail):
+    if not text and sealed is None and not _is_answer(mail):
         text = subject  # some write "BAJA" there, and nothing below
     identifier = header(mail, "Message-ID").strip().strip("<>")[:_MAX_ID]
     files = sum(part.get_content_disposition() == "attachment" for part in own_parts(mail))
@@ -378,10 +379,10 @@ def _written(reader: _Reader) -> Iterator[Event]:
         occurred_at=reader.at,
         account=reader.account,
         provider_message_id=identifier or None,
-        attempt_id=attempt_id,
+        attempt_id=None if sealed is None else sealed.attempt_id,
         address=address,
         text=text,
-        reply_to=None if attempt_id is None else reader.message_id(attempt_id),
+        reply_to=None if sealed is None else reader.message_id(sealed),
         raw={"attachments": files} if files else {},
     )
 

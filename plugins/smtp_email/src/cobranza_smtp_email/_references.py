@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterable, Iterator
 from email.message import Message
 
+from attrs import frozen
+
 from cobranza_sdk import Secret
 
 _PURPOSE = b"smtp_email/reference/1:"  # so that no other signature by the same key is taken for this one
@@ -38,9 +40,23 @@ def seal(attempt_id: str, secret: Secret) -> str:
     return f"{attempt_id}.{_mac(attempt_id, secret)}"
 
 
-def opened(reference: str, secrets: Iterable[Secret]) -> str | None:
+@frozen
+class Sealed:
     """
-    The attempt's id, or None when no key of ours has signed it. Capitals are tried as written and as small letters.
+    A reference that a key of ours has signed.
+
+    Attributes:
+        attempt_id: Which attempt's.
+        reference: As it was sealed, with the key of then.
+    """
+
+    attempt_id: str
+    reference: str
+
+
+def opened(reference: str, secrets: Iterable[Secret]) -> Sealed | None:
+    """
+    The attempt, or None when no key of ours has signed it. Capitals are tried as written and as small letters.
     """
     for spelling in (reference, reference.lower()):
         attempt_id, _, mac = spelling.rpartition(".")
@@ -48,7 +64,7 @@ def opened(reference: str, secrets: Iterable[Secret]) -> str | None:
         if 0 < len(attempt_id) <= _MAX_ID and attempt_id.isascii():
             for secret in secrets:
                 if hmac.compare_digest(given, _mac(attempt_id, secret).encode()):
-                    return attempt_id
+                    return Sealed(attempt_id, seal(attempt_id, secret))
     return None
 
 
@@ -62,21 +78,21 @@ def tagged(address: str, reference: str) -> str:
     return f"{longer}@{domain}" if fits else address
 
 
-def in_ids(value: str, secrets: Iterable[Secret]) -> str | None:
+def in_ids(value: str, secrets: Iterable[Secret]) -> Sealed | None:
     """
     The attempt that a Message-ID, or the last of several, belongs to.
     """
     return _first(reversed(_ID.findall(value)), secrets)
 
 
-def in_addresses(message: Message, secrets: Iterable[Secret]) -> str | None:
+def in_addresses(message: Message, secrets: Iterable[Secret]) -> Sealed | None:
     """
     The attempt whose tag is on the address that a mail came to.
     """
     return _first(_tags(message), secrets)
 
 
-def in_envelope_id(value: str, secrets: Iterable[Secret]) -> str | None:
+def in_envelope_id(value: str, secrets: Iterable[Secret]) -> Sealed | None:
     """
     The attempt that an ENVID names.
     """
@@ -96,7 +112,7 @@ def _tags(message: Message) -> Iterator[str]:
             yield from _TAG.findall(str(value))
 
 
-def _first(references: Iterable[str], secrets: Iterable[Secret]) -> str | None:
+def _first(references: Iterable[str], secrets: Iterable[Secret]) -> Sealed | None:
     keys = tuple(secrets)
     return next((found for each in references if (found := opened(each, keys)) is not None), None)
 

@@ -297,7 +297,8 @@ class SmtpSandbox(Sandbox):
         return self._faults.pop(0) if self._faults and self._faults[0] in kinds else None
 
     def _attempt(self, reference: str) -> str:
-        return _references.opened(reference, [Secret(self.inbound_secret)]) or reference
+        sealed = _references.opened(reference, [Secret(self.inbound_secret)])
+        return reference if sealed is None else sealed.attempt_id
 
     def _keep(
         self, sender: str, recipients: Sequence[str], raw: bytes, wishes: Mapping[str, str] | None = None
