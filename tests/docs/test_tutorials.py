@@ -17,6 +17,7 @@ from cobranza_sdk import Cobranza
 ENGLISH = "docs/tutorials/first-decision.md"
 SPANISH = "docs/tutorials/primera-decision.es.md"
 PACK = "docs/tutorials/write-a-country-pack.md"
+CHANNEL = "docs/tutorials/write-a-channel-plugin.md"
 #: What the Spanish page calls by a name of its own.
 NAMES = {
     "first_decision.py": "primera_decision.py",
@@ -25,7 +26,7 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize("page", [ENGLISH, SPANISH, PACK])
+@pytest.mark.parametrize("page", [ENGLISH, SPANISH, PACK, CHANNEL])
 def test_every_step_of_the_tutorial_does_what_it_shows(page: str, shell: Any, read: Callable[[str], Any]) -> None:
     """
     From the first question to a delivered message, and from an empty folder to a pack that judges: commands, changes
