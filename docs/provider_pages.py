@@ -2,6 +2,7 @@
 What providers can do, from their descriptors, and a page for each, from its own README: nobody writes either twice.
 """
 
+import inspect
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -41,7 +42,7 @@ def meanings(capabilities: type) -> dict[str, str]:
     Raises:
         ValueError: A capability without words.
     """
-    _, _, listed = (capabilities.__doc__ or "").partition("Attributes:\n")
+    _, _, listed = inspect.cleandoc(capabilities.__doc__ or "").partition("Attributes:\n")
     said = {name: " ".join(words.split()) for name, words in _ENTRY.findall(listed)}
     silent = [entry.name for entry in attrs.fields(capabilities) if entry.name not in said]
     if silent:
