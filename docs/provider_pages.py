@@ -28,10 +28,8 @@ _DAY_S = 86_400
 _BEGINNING = """\
 # Capabilities
 
-What each provider of this repository declares of itself. The core holds it to that: what is not declared is refused before
-anything is sent. This page is made from the plugins' own descriptors.
-
-`–` is no, or no limit known.
+What each provider of this repository declares of itself. The core holds it to that: what is not declared is
+refused before anything is sent. This page is made from the plugins' own descriptors.
 """
 
 
@@ -55,15 +53,15 @@ def cell(value: object) -> str:
     """
     One provider's answer.
     """
-    if value is None or value is False or value == frozenset():
-        return "–"
-    if value is True:
-        return "yes"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or value == frozenset():
+        return "none"
     if isinstance(value, timedelta):
         seconds = int(value.total_seconds())
         return f"{seconds // _DAY_S} days" if seconds > _DAY_S and seconds % _DAY_S == 0 else f"{seconds / 3600:g} h"
     if isinstance(value, int | float):
-        return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+        return (f"{value:,}" if isinstance(value, int) else f"{value:g}") if value >= 1 else f"one in {1 / value:g} s"
     if isinstance(value, frozenset | tuple):
         return ", ".join(f"`{each}`" for each in (sorted(value) if isinstance(value, frozenset) else value))
     return f"`{value}`"
@@ -106,7 +104,10 @@ def readmes(plugins: Path) -> Iterable[tuple[str, Path]]:
     The README of each distribution in *plugins* that brings a provider, by the provider's name.
     """
     found = load_plugins()
-    owners = {found.provided[family, name].distribution: name for _, family, _ in FAMILIES for name in found.names(family)}
+    brought = [
+        (found.provided[family, name].distribution, name) for _, family, _ in FAMILIES for name in found.names(family)
+    ]
+    owners = dict(brought)
     for path in sorted(plugins.glob("*/pyproject.toml")):
         name = tomllib.loads(path.read_text("utf-8"))["project"]["name"]
         if name in owners:
@@ -115,7 +116,7 @@ def readmes(plugins: Path) -> Iterable[tuple[str, Path]]:
 
 def provider_page(readme: Path) -> str:
     """
-    A provider's README as a page of the documentation: its title without our prefix, its links from there.
+    A provider's README as a page of the documentation: its links lead on from there.
     """
     text = readme.read_text("utf-8")
     return _LINK.sub(lambda link: f"](../../plugins/{readme.parent.name}/{link[1]})", text)
