@@ -28,6 +28,7 @@ STEPS = [
     "docs/how-to/add-a-country-pack.md",
     "docs/how-to/write-a-template.md",
     "docs/how-to/try-a-rule.md",
+    "docs/how-to/observe.md",
     "docs/explanation/fail-closed.md",
 ]
 

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import pytest
 
-from cobranza_sdk import ChannelCapabilities, ErpCapabilities, PaymentCapabilities
+from cobranza_sdk import Category, ChannelCapabilities, ErpCapabilities, PaymentCapabilities
 from cobranza_sdk.loading import load_plugins
 
 #: What an operator looks for on a provider's page.
@@ -206,3 +206,15 @@ def test_the_pages_are_written_where_the_index_looks(made: Any, root: Path, tmp_
     assert written[0] == tmp_path / "docs" / "reference" / "capabilities.md"
     assert {path.parent.name for path in written[1:]} == {"providers"}
     assert all(path.read_text("utf-8").startswith("# ") for path in written)
+
+
+def test_the_contract_explains_every_category(root: Path) -> None:
+    """
+    A vendor who finds no word for an error would take the nearest one.
+    """
+    page = (root / "docs" / "reference" / "plugins.md").read_text("utf-8")
+    _, _, table = page.partition("| `category` | What it says |")
+
+    rows = re.findall(r"^\| `(\w+)` \|", table.partition("\n\n")[0], re.MULTILINE)
+
+    assert rows == [str(category) for category in Category]
