@@ -110,7 +110,7 @@ def test_a_tutorial_that_shows_other_words_of_the_kit_is_found(
     changed = [evolve(block, text=block.text.replace(shown, other)) for block in page]
 
     assert changed != page
-    with pytest.raises(AssertionError, match=r"write-a-channel-plugin\.md:\d+"):
+    with pytest.raises(AssertionError, match=rf"(?s)write-a-channel-plugin\.md:\d+: .*{re.escape(other[1:])}"):
         shell.follow(changed)
 
 
