@@ -101,17 +101,14 @@ def capability_page() -> str:
 
 def readmes(plugins: Path) -> Iterable[tuple[str, Path]]:
     """
-    The README of each distribution in *plugins* that brings a provider, by the provider's name.
+    The README of each distribution in *plugins* that brings providers, by its name without our prefix.
     """
     found = load_plugins()
-    brought = [
-        (found.provided[family, name].distribution, name) for _, family, _ in FAMILIES for name in found.names(family)
-    ]
-    owners = dict(brought)
+    owners = {found.provided[family, name].distribution for _, family, _ in FAMILIES for name in found.names(family)}
     for path in sorted(plugins.glob("*/pyproject.toml")):
-        name = tomllib.loads(path.read_text("utf-8"))["project"]["name"]
+        name: str = tomllib.loads(path.read_text("utf-8"))["project"]["name"]
         if name in owners:
-            yield owners[name], path.with_name("README.md")
+            yield name.removeprefix("cobranza-"), path.with_name("README.md")
 
 
 def provider_page(readme: Path) -> str:
@@ -128,7 +125,7 @@ def write_provider_pages(docs: Path) -> list[Path]:
     """
     pages = {docs / "reference" / "capabilities.md": capability_page()}
     for name, readme in readmes(docs.parent / "plugins"):
-        pages[docs / "providers" / f"{name.replace('_', '-')}.md"] = provider_page(readme)
+        pages[docs / "providers" / f"{name}.md"] = provider_page(readme)
     for path, text in pages.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
