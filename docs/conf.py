@@ -18,6 +18,7 @@ import cobranza_sdk
 
 sys.path.insert(0, str(Path(__file__).parent))
 from country_pages import write_pages  # beside this file
+from provider_pages import write_provider_pages
 
 project = "cobranza-sdk"
 author = "The cobranza-sdk maintainers"
@@ -60,11 +61,12 @@ def drop_empty_toctrees(app: Sphinx, docname: str, content: list[str]) -> None:
                 content[0] = content[0].replace(block, "")
 
 
-def write_countries(app: Sphinx) -> None:
+def write_generated(app: Sphinx) -> None:
     """
-    Make the pages of the countries before sources are looked for.
+    Make the pages of countries and providers before sources are looked for.
     """
     write_pages(Path(app.srcdir) / "countries")
+    write_provider_pages(Path(app.srcdir))
 
 
 def find_public_name(app: Sphinx, env: BuildEnvironment, node: pending_xref, contnode: Element) -> Element | None:
@@ -85,6 +87,6 @@ def setup(app: Sphinx) -> None:
     Connect what stands above.
     """
     app.add_lexer("csv", TextLexer)
-    app.connect("builder-inited", write_countries)
+    app.connect("builder-inited", write_generated)
     app.connect("source-read", drop_empty_toctrees)
     app.connect("missing-reference", find_public_name)

@@ -2,10 +2,13 @@
 Reads the documentation and does what it says: blocks in order, in a temporary directory, with the real commands.
 
 On a page, the text before a block that ends in a name in backquotes and a colon (``Save this as `py.toml`:``) names the
-file it is saved to; a block of ``diff`` there changes that file. A block of ``sh`` is run; ``cobranza serve`` and
-``cobranza sandbox`` go on in the background. A block of ``text`` after it is what it prints: ``…`` stands for any
-characters, alone on a line for any lines. Where it begins with ``error:`` or a problem that a check tells, the command
-has to fail.
+file it is saved to; a block of ``diff`` there changes that file, in several places where ``@@`` stands between them. A
+block of ``sh`` is run; ``cobranza serve`` and ``cobranza sandbox`` go on in the background. A block of ``text`` after
+it is what it prints: ``…`` stands for any characters, alone on a line for any lines. Where it begins with ``error:`` or
+a problem that a check tells, or pytest says in it that tests failed, the command has to fail.
+
+Nothing is installed from a network. ``pip install -e ".[test]"`` puts what a page has written on the path, as pip
+would. A file of Python that only belongs into such a package is a block of ``py``.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import chdir, redirect_stderr, redirect_stdout
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -36,7 +40,10 @@ _FENCE = re.compile(r"^(?P<fence>```+)(?P<lang>[\w{}-]*)[^\n]*\n(?P<text>.*?)^(?
 _SAVED_AS = re.compile(r"`([\w./-]+)`:\s*\Z")
 #: A problem that ``cobranza packs check`` tells: the part and what is wrong.
 _PROBLEM = re.compile(r"(schema|cases|edges|waits|windows|coverage): ")
+_FAILED = re.compile(r"^\d+ failed", re.MULTILINE)
 _DEADLINE_S = 60
+#: Emulators and webhook addresses that are stopped wait for this long, by the hundred: half a second unless told.
+_PROMPT = "import socketserver\nsocketserver.BaseServer.serve_forever.__defaults__ = (0.01,)\n"
 
 
 @frozen
@@ -74,6 +81,7 @@ class Shell:
     ran_once: bool = False
     ports: dict[str, str] = field(factory=dict)
     background: list[subprocess.Popen[str]] = field(factory=list)
+    path: list[str] = field(factory=list)
 
     def __attrs_post_init__(self) -> None:
         with socket.socket() as first, socket.socket() as second, socket.socket() as third, socket.socket() as fourth:
@@ -111,10 +119,12 @@ class Shell:
             words = shlex.split(self.here(line), comments=True)
             if not words or words[:1] == ["."] or words[1:3] == ["-m", "venv"]:
                 continue
-            if words[:2] == ["pip", "install"]:
+            if words[:3] == ["pip", "install", "-e"]:
+                self.install(words[3], block.where)
+            elif words[:2] == ["pip", "install"]:
                 check_pip(words[2:], block.where)
             elif words[0] == "cd":
-                self.cwd = self.cwd / words[1]
+                self.cwd = (self.cwd / words[1]).resolve()
                 assert self.cwd.is_dir(), f"{block.where}: {line}"
             elif words[:2] in (["cobranza", "serve"], ["cobranza", "sandbox"]):
                 self.leave_running(words, expected, block.where)
@@ -135,9 +145,9 @@ class Shell:
         Run one command to its end; returns what it printed, on standard error if an error is *expected*.
         """
         refused = expected.startswith("error:")
-        fails = refused or _PROBLEM.match(expected) is not None
+        fails = refused or _PROBLEM.match(expected) is not None or _FAILED.search(expected) is not None
         words = shlex.split(self.here(line), comments=True)
-        if self.ran_once and words[0] == "cobranza":
+        if self.ran_once and words[0] == "cobranza" and not self.path:
             code, output, errors = self.call_here(words[1:])
             assert (code == 0) is not fails, f"{where}: {line} ended with {code}: {errors}"
             return errors if refused else output
@@ -146,13 +156,15 @@ class Shell:
             self.here(line),
             shell=True,
             cwd=self.cwd,
-            env=environment(),
+            env=self.environment(),
             capture_output=True,
             encoding="utf-8",
             timeout=_DEADLINE_S,
             check=False,
         )
-        assert (done.returncode == 0) is not fails, f"{where}: {line} ended with {done.returncode}: {done.stderr}"
+        assert (done.returncode == 0) is not fails, (
+            f"{where}: {line} ended with {done.returncode}: {done.stderr or done.stdout}"
+        )
         return done.stderr if refused else done.stdout
 
     def call_here(self, arguments: list[str]) -> tuple[int, str, str]:
@@ -173,7 +185,7 @@ class Shell:
         process = subprocess.Popen(  # noqa: S603  # the pages are ours
             [str(Path(sys.executable).parent / words[0]), *words[1:]],
             cwd=self.cwd,
-            env=environment(),
+            env=self.environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             encoding="utf-8",
@@ -183,6 +195,43 @@ class Shell:
         lines = (expected or "any line\n").splitlines()
         printed = [process.stdout.readline() for _ in lines]
         assert expected is None or matches(expected, "".join(printed)), f"{where}: found\n{''.join(printed)}"
+
+    def install(self, word: str, where: str) -> None:
+        """
+        Put the distribution in this folder on the path of all later commands, with its metadata, and no network.
+        """
+        assert re.fullmatch(r"\.(\[\w+\])?", word), f"{where}: {word}"
+        table = tomllib.loads((self.cwd / "pyproject.toml").read_text("utf-8"))
+        project, (package,) = table["project"], table["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+        extra = project.get("optional-dependencies", {}).get(word[2:-1], [])
+        for needed in map(Requirement, [*project["dependencies"], *extra]):
+            assert needed.specifier.contains(version(needed.name), prereleases=True), f"{where}: {needed} is not here"
+        site = self.cwd / ".venv"
+        info = site / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+        info.mkdir(parents=True)
+        lines = [f"Name: {project['name']}", f"Version: {project['version']}"]
+        lines += [f"Requires-Dist: {each}" for each in project["dependencies"]]
+        (info / "METADATA").write_text("\n".join(["Metadata-Version: 2.1", *lines, ""]), "utf-8")
+        points = [
+            f"[{group}]\n{name} = {module}\n"
+            for group, named in project["entry-points"].items()
+            for name, module in named.items()
+        ]
+        (info / "entry_points.txt").write_text("".join(points), "utf-8")
+        (site / "sitecustomize.py").write_text(_PROMPT, "utf-8")
+        self.path += [str(site), str((self.cwd / package).parent)]
+
+    def environment(self) -> dict[str, str]:
+        """
+        The commands of this environment first on the path, what the page installed, and nothing that changes what
+        they print.
+        """
+        scripts = str(Path(sys.executable).parent)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHONWARN", "COV_"))}
+        path = f"{scripts}{os.pathsep}{os.environ['PATH']}"
+        installed = {"PYTHONPATH": os.pathsep.join(self.path)} if self.path else {}
+        # What a page writes needs no plugin of pytest; importing ours takes a second each time.
+        return {**kept, **installed, "PATH": path, "PYTHONIOENCODING": "utf-8", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
     def move_ports(self, words: list[str]) -> None:
         """
@@ -206,19 +255,13 @@ def changed(path: Path, block: Block) -> str:
     """
     The text of a file after a block of ``diff``, whose old lines must stand there once.
     """
-    text, lines = path.read_text("utf-8"), block.text.splitlines(keepends=True)
-    old, new = ("".join(line[1:] or "\n" for line in lines if line[:1] != sign) for sign in "+-")
-    assert text.count(old) == 1, f"{block.where}: stands {text.count(old)} times in {path.name}:\n{old}"
-    return text.replace(old, new)
-
-
-def environment() -> dict[str, str]:
-    """
-    The commands of this environment first on the path, and nothing that changes what they print.
-    """
-    scripts = str(Path(sys.executable).parent)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHONWARN", "COV_"))}
-    return {**kept, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "PYTHONIOENCODING": "utf-8"}
+    text = path.read_text("utf-8")
+    for hunk in re.split(r"^@@\n", block.text, flags=re.MULTILINE):
+        lines = hunk.splitlines(keepends=True)
+        old, new = ("".join(line[1:] or "\n" for line in lines if line[:1] != sign) for sign in "+-")
+        assert text.count(old) == 1, f"{block.where}: stands {text.count(old)} times in {path.name}:\n{old}"
+        text = text.replace(old, new)
+    return text
 
 
 def matches(expected: str, printed: str) -> bool:

@@ -258,6 +258,7 @@ def test_a_certificate_speaks_of_these_files_only(tmp_path: Path, monkeypatch: p
     assert _words(_certificate(plugin)) == "no certificate"
     found = issued(content=content_digest(["cobranza_certified"]))
     (package / "conformance.json").write_text(found.to_json(), "utf-8")
+    (package / "conformance.txt").write_text(found.to_text(), "utf-8")  # `cobranza certify` writes it beside
 
     shown = _certificate(plugin)
 

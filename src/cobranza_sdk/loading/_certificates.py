@@ -15,6 +15,8 @@ from attrs import asdict, field, fields, frozen
 
 #: The file in a plugin's package.
 CERTIFICATE = "conformance.json"
+#: It, and the same for people, which `cobranza certify` writes beside it.
+_APART = frozenset({CERTIFICATE, "conformance.txt"})
 _FORMAT = 1
 _PASSED = ("passed", "skipped")
 
@@ -114,13 +116,13 @@ class Certificate:
 
 def content_digest(modules: Iterable[str]) -> str:
     """
-    SHA-256 over the files of packages, the certificate apart.
+    SHA-256 over the files of packages, the certificate and its text apart.
     """
     total = hashlib.sha256()
     for module in modules:
         for root in _folders(module):
             for path in sorted(root.rglob("*")):
-                if path.is_file() and path.name != CERTIFICATE and "__pycache__" not in path.parts:
+                if path.is_file() and path.name not in _APART and "__pycache__" not in path.parts:
                     total.update(f"{module}/{path.relative_to(root).as_posix()}\0".encode())
                     total.update(hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()
