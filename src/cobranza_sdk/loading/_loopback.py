@@ -4,13 +4,15 @@ Emulators' web server: an ASGI application on this machine, in a thread of its o
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cobranza_sdk.loading._errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import asyncio
 
 _PATIENCE_S = 10.0
 
@@ -33,6 +35,8 @@ class LoopbackServer:
     """
 
     def __init__(self, application: Callable[[asyncio.Event], Any], *, port: int = 0) -> None:
+        import asyncio  # an emulator that nobody starts needs none
+
         try:
             import uvicorn
         except ModuleNotFoundError as error:
@@ -65,6 +69,8 @@ class LoopbackServer:
         self._thread.join(_PATIENCE_S)
 
     def _serve(self, listener: socket.socket) -> None:
+        import asyncio
+
         async def serve() -> None:
             self._loop = asyncio.get_running_loop()
             startup = self._server.startup
