@@ -42,8 +42,6 @@ _SAVED_AS = re.compile(r"`([\w./-]+)`:\s*\Z")
 _PROBLEM = re.compile(r"(schema|cases|edges|waits|windows|coverage): ")
 _FAILED = re.compile(r"^\d+ failed", re.MULTILINE)
 _DEADLINE_S = 60
-#: Emulators and webhook addresses that are stopped wait for this long, by the hundred: half a second unless told.
-_PROMPT = "import socketserver\nsocketserver.BaseServer.serve_forever.__defaults__ = (0.01,)\n"
 
 
 @frozen
@@ -218,7 +216,6 @@ class Shell:
             for name, module in named.items()
         ]
         (info / "entry_points.txt").write_text("".join(points), "utf-8")
-        (site / "sitecustomize.py").write_text(_PROMPT, "utf-8")
         self.path += [str(site), str((self.cwd / package).parent)]
 
     def environment(self) -> dict[str, str]:

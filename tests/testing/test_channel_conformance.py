@@ -19,6 +19,7 @@ import attrs
 import httpx
 import pytest
 from attrs import evolve, field, frozen
+from opentelemetry import trace
 
 from cobranza_acme_sms._channel import SIGNATURE, AcmeSms, AcmeSmsSettings, sign
 from cobranza_acme_sms._sandbox import AcmeSmsSandbox
@@ -467,6 +468,12 @@ class Quotes(AcmeSms):
         return error
 
 
+class Traces(AcmeSms):
+    async def send(self, message: OutboundMessage) -> Accepted:
+        with trace.get_tracer("acme").start_as_current_span("send", attributes={"to": message.to.value}):
+            return await super().send(message)
+
+
 class AsksAloud(AcmeSms):
     async def lookup(self, attempt: AttemptRef) -> Found | Absent | Undetermined:
         logging.getLogger("acme").info("asked for %s", attempt.to.value)
@@ -560,6 +567,7 @@ ALSO: list[tuple[str, type[Channel]]] = [
     ("test_the_order_of_webhooks_changes_nothing", OneKey),
     ("test_nothing_personal_or_secret_is_told", Quotes),
     ("test_nothing_personal_or_secret_is_told", AsksAloud),
+    ("test_nothing_personal_or_secret_is_told", Traces),
     ("test_only_declared_hosts_are_reached", Whispers),
 ]
 

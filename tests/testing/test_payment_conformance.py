@@ -16,6 +16,7 @@ import attrs
 import httpx
 import pytest
 from attrs import evolve, field, frozen
+from opentelemetry import trace
 
 from cobranza_acme_pay._provider import KINDS, AcmePay, AcmePaySettings, refused
 from cobranza_acme_pay._sandbox import AcmePaySandbox
@@ -494,6 +495,12 @@ class Sorts(AcmePay):
         return super().parse(envelope) if json.loads(envelope.signed)["type"].strip() else ()
 
 
+class Traces(AcmePay):
+    async def create_link(self, *, description: str, **asked: Any) -> PaymentLink:
+        with trace.get_tracer("acme").start_as_current_span("link", attributes={"about": description}):
+            return await super().create_link(description=description, **asked)
+
+
 class Talkative(AcmePay):
     async def create_link(self, *, description: str, **asked: Any) -> PaymentLink:
         self.services.logger.info("making a link", about=description)
@@ -599,7 +606,7 @@ ZOO: dict[str, tuple[type[PaymentProvider], ...]] = {
     "test_several_payments_are_all_named": (FirstOfABatch,),
     "test_signed_rubbish_is_rejected_or_says_nothing": (Fragile,),
     "test_a_webhook_of_the_wrong_shape_is_read_with_care": (Sorts,),
-    "test_nothing_personal_or_secret_is_told": (Talkative, KeepsThePayer),
+    "test_nothing_personal_or_secret_is_told": (Talkative, KeepsThePayer, Traces),
     "test_only_declared_hosts_are_reached": (Secretive, FollowsAnywhere),
     "test_two_accounts_stand_side_by_side": (OneForAll,),
     "test_it_can_be_closed_and_built_again": (ClosesOnce,),

@@ -110,7 +110,9 @@ def _renamed(text: str, words: dict[str, str]) -> str:
 
 def _texts(folder: Traversable, path: str) -> Iterator[tuple[str, str]]:
     for entry in sorted(folder.iterdir(), key=lambda each: each.name):
-        if entry.is_dir() and entry.name != "__pycache__":
+        if entry.name.startswith((".", "__pycache__")):  # what tools leave behind; a dot of ours is written dot_
+            continue
+        if entry.is_dir():
             yield from _texts(entry, f"{path}{entry.name}/")
-        elif entry.is_file():
+        else:
             yield f"{path}{entry.name}", entry.read_text("utf-8")

@@ -22,6 +22,7 @@ from cobranza_sdk.testing._payment_links import LinkChecks
 from cobranza_sdk.testing._payment_money import MoneyChecks
 from cobranza_sdk.testing._payment_webhooks import WebhookChecks
 from cobranza_sdk.testing._providers import make_provider
+from cobranza_sdk.testing._wire import overheard
 
 
 class PaymentProviderConformance(WebhookChecks, FaultChecks, MoneyChecks, LinkChecks):
@@ -129,8 +130,9 @@ class PaymentProviderConformance(WebhookChecks, FaultChecks, MoneyChecks, LinkCh
                 kept = [repr(told), json.dumps(dict(told.raw), default=str)] if isinstance(told, Event) else []
                 said.extend([*kept, str(told)])
 
-            bench.run(talk)
-            said += bench.log.lines
+            with overheard() as lines:
+                bench.run(talk)
+            said += [*bench.log.lines, *lines]
             for canary in (*payer.values(), TEXT, link.url, *bench.secrets().values()):
                 leaks = [line for line in said if canary in line]
                 if leaks:
