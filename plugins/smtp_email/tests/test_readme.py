@@ -42,7 +42,7 @@ def test_the_table_of_errors_is_true(
     An operator reads there what a code in the log will do.
     """
     enhanced = code.replace("x", "99") if "." in code else ""
-    basic = (450 if code.startswith("4") else 550) if enhanced else int(code)
+    basic = (451 if code.startswith("4") else 550) if enhanced else int(code)
 
     error = from_reply(basic, f"{enhanced} no", stage or Stage.DATA)
 

@@ -64,6 +64,7 @@ _BUG = _Ruling(Category.PROTOCOL, _NEVER)
 _BUSY = _Ruling(Category.PROVIDER_DOWN, _RETRY, 5 * _MINUTES)
 _FILTERED = _Ruling(Category.VALIDATION, _NEVER)
 _FULL = _Ruling(Category.RECIPIENT, _RETRY, 4 * _HOURS)
+_LATER = _Ruling(Category.RECIPIENT, _RETRY, 5 * _MINUTES)
 _OPTED_OUT = _Ruling(Category.OPTED_OUT, _NEVER)
 _QUOTA = _Ruling(Category.RATE_LIMIT, _RETRY, 24 * _HOURS)
 _SLOWER = _Ruling(Category.RATE_LIMIT, _RETRY, 5 * _MINUTES)
@@ -79,8 +80,8 @@ _WORDS: tuple[tuple[re.Pattern[str], tuple[str, ...], _Ruling], ...] = (
 )
 
 _ENHANCED: Mapping[str, _Ruling] = {
-    "4.2.0": _BUSY,
-    "4.2.1": _BUSY,
+    "4.2.0": _LATER,
+    "4.2.1": _LATER,
     "4.2.2": _FULL,
     "4.3.0": _BUSY,
     "4.3.1": _BUSY,
@@ -88,7 +89,7 @@ _ENHANCED: Mapping[str, _Ruling] = {
     "4.4.5": _SLOWER,
     "4.5.3": _SLOWER,
     "4.7.0": _SLOWER,
-    "4.7.1": _SLOWER,  # greylisting
+    "4.7.1": _LATER,  # greylisting: of this sender to this recipient
     "4.7.12": _BAD_LOGIN,  # a new password is due
     "4.7.28": _Ruling(Category.RATE_LIMIT, _RETRY, 1 * _HOURS),  # Google: unusual rate
     "5.1.7": _ACCOUNT,
@@ -122,6 +123,7 @@ _ENHANCED: Mapping[str, _Ruling] = {
 
 _BASIC: Mapping[int, _Ruling] = {
     432: _BAD_LOGIN,
+    450: _LATER,
     500: _BUG,
     501: _BUG,
     502: _BUG,
@@ -192,7 +194,7 @@ def from_bounce(enhanced: str | None, code: int | None, text: str) -> ProviderEr
         text: What that server said.
     """
     temporary = enhanced is not None and enhanced.startswith(str(_TEMPORARY))
-    basic = code or (450 if temporary else 550)
+    basic = code or (451 if temporary else 550)
     vague = enhanced is not None and enhanced.endswith(".0.0")
     ruling = _ruling(basic, None if vague and code is not None else enhanced, text, Stage.RCPT)
     return ProviderError(
@@ -234,6 +236,8 @@ def _for_stage(ruling: _Ruling, code: int, stage: Stage) -> _Ruling:
     """
     Before RCPT nobody has heard of the recipient: what sounds like it is about our account.
     """
+    if ruling is _LATER and stage not in {Stage.RCPT, Stage.DATA}:
+        return _SLOWER
     if ruling.disposition is _RETRY:
         return ruling
     if stage is Stage.AUTH and code // _CLASS == _PERMANENT:
