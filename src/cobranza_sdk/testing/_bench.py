@@ -39,6 +39,10 @@ RUBBISH = (
     b"[" * 2000,
     b'{"entry":[{"changes":5}]}',
 )
+#: What a peer says that refuses to speak TLS.
+TLS_ALERT = b"\x15\x03\x03\x00\x02\x02\x28"
+#: First words of what is no vendor.
+GREETINGS = (b"SSH-2.0-x\r\n", TLS_ALERT, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nnot js")
 
 
 @define
@@ -85,6 +89,16 @@ class Workbench(Generic[S]):
         """
         told = {**self.sandbox.settings, **self.cls.settings}
         return told if self.relay is None else through(told, self.sandbox.port, self.relay)
+
+    def secured(self) -> dict[str, str]:
+        """
+        Those of them that are addresses of the emulator, as https.
+        """
+        return {
+            name: value.replace("http://127", "https://127")
+            for name, value in self.settings().items()
+            if isinstance(value, str) and value.startswith("http://127")
+        }
 
     def secrets(self) -> dict[str, str]:
         """

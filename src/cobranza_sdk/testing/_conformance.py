@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import functools
 import threading
-import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, ClassVar, NoReturn, TypeVar
 
@@ -16,14 +15,13 @@ import pytest
 from attrs import field, frozen
 
 from cobranza_sdk.model._checks import not_blank
-from cobranza_sdk.spec import API_VERSION, Provider, Secret
+from cobranza_sdk.spec import API_VERSION, Provider
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 #: Longest time that one check may take; what is not done by then hangs.
 CHECK_DEADLINE_S = 20.0
-_SECRET_NAMES = ("token", "secret", "password", "private_key")
 _SHOWN = 12
 _WIDTH = 300
 
@@ -94,31 +92,6 @@ def descriptor_problems(cls: type[Provider]) -> list[str]:
     if not attrs.has(cls.config):
         problems.append(f"config {cls.config!r}, expected an attrs class")
     return problems
-
-
-def wrong_settings(config: type, good: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
-    """
-    Settings with one slip each, and the name of the key that it is in.
-    """
-    yield {**good, "no_such_key": 1}, "no_such_key"
-    hints = typing.get_type_hints(config)
-    for entry in attrs.fields(config):
-        if entry.default is attrs.NOTHING and entry.name in good:
-            yield {name: value for name, value in good.items() if name != entry.name}, entry.name
-            if Secret.__name__ not in str(hints[entry.name]):  # where that lies is checked when it is read
-                yield {**good, entry.name: ""}, entry.name
-
-
-def plain_credentials(config: type) -> list[str]:
-    """
-    Settings that are credentials by their name and not by their type.
-    """
-    hints = typing.get_type_hints(config)
-    return [
-        entry.name
-        for entry in attrs.fields(config)
-        if any(word in entry.name for word in _SECRET_NAMES) and Secret.__name__ not in str(hints[entry.name])
-    ]
 
 
 def standard(function: F) -> F:

@@ -52,12 +52,6 @@ REFUSALS: tuple[Any, ...] = (
     None,
     "ok",
 )
-GREETINGS = (
-    b"SSH-2.0-x\r\n",
-    b"\x15\x03\x03\x00\x02\x02\x28",
-    b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nnot js",
-)
-TLS_ALERT = b"\x15\x03\x03\x00\x02\x02\x28"
 NO_ADDRESSES = (
     "javascript:alert(1)",
     "http://pay.example.com/1",

@@ -14,14 +14,13 @@ import httpx
 from anyio.lowlevel import checkpoint
 
 from cobranza_sdk.spec import Category, Disposition, PaymentLink, PaymentProvider, ProviderError, Transmitted
+from cobranza_sdk.testing._bench import GREETINGS, TLS_ALERT
 from cobranza_sdk.testing._conformance import check, fail, not_applicable
 from cobranza_sdk.testing._payment_bench import (
-    GREETINGS,
     LOST,
     MAX_CUTS,
     REFUSALS,
     SOON_S,
-    TLS_ALERT,
     Bench,
     PaymentChecks,
     cut_short,
@@ -112,11 +111,7 @@ class FaultChecks(PaymentChecks):
     def test_a_tls_failure_means_no_link(self) -> None:
         with self.bench(relayed=True) as bench:
             bench.between.greeting = TLS_ALERT
-            secure = {
-                name: value.replace("http://127", "https://127")
-                for name, value in bench.settings().items()
-                if isinstance(value, str) and value.startswith("http://127")
-            }
+            secure = bench.secured()
             if not secure:
                 not_applicable("no setting of the emulator is an http address")
             error = bench.run(bench.unmade, **secure)
