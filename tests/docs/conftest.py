@@ -227,8 +227,7 @@ class Shell:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHONWARN", "COV_"))}
         path = f"{scripts}{os.pathsep}{os.environ['PATH']}"
         installed = {"PYTHONPATH": os.pathsep.join(self.path)} if self.path else {}
-        # What a page writes needs no plugin of pytest; importing ours takes a second each time.
-        return {**kept, **installed, "PATH": path, "PYTHONIOENCODING": "utf-8", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        return {**kept, **installed, "PATH": path, "PYTHONIOENCODING": "utf-8"}
 
     def move_ports(self, words: list[str]) -> None:
         """

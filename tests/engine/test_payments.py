@@ -213,7 +213,7 @@ def test_workers_that_ask_at_the_same_time_post_and_reverse_once(shop: Shop) -> 
 
     assert [counts["applied"] for counts in outcomes] == [1, 1]
     assert [set(counts) for counts in outcomes] == [{"applied", "repeated"}] * 2
-    assert [row["amount_minor"] for row in shop.rows("SELECT amount_minor FROM payments ORDER BY id")] == [
+    assert [row["amount_minor"] for row in shop.rows("SELECT amount_minor FROM payments ORDER BY rowid")] == [
         10_000,
         -10_000,
     ]
