@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from tests.conftest import WEDNESDAY, FakeSms, fake_plugins
 
-from cobranza_sdk import Accepted, Category, Cobranza, Disposition, ProviderError, Transmitted
+from cobranza_sdk import Accepted, Category, Cobranza, Disposition, Event, EventKind, ProviderError, Transmitted
 from cobranza_sdk.engine import Repeat
 from cobranza_sdk.engine._pace import COOL_S, TRIES
 from cobranza_sdk.loading import FixedClock
@@ -211,6 +211,38 @@ def test_waiting_happens_before_the_claim(build: Any, due: Any, script: Any, wal
 
     assert len(seen) == 2
     assert all("sending" not in states and "leased" in states for states in seen)
+
+
+def test_an_opt_out_that_comes_while_waiting_is_heard(
+    build: Any, due: Any, script: Any, walking: WalkingClock, debtor: Any
+) -> None:
+    """
+    G4: a slow account makes a batch last for minutes; who leaves meanwhile is not written to.
+    """
+    house = build({"messages_per_second": 0.5})
+    due(house, 3)
+    times = when_sent(script, walking)
+    walk = walking.sleep
+
+    async def everybody_leaves(seconds: float) -> None:
+        events = [
+            Event(
+                kind=EventKind.OPT_OUT,
+                key=f"e-{number}",
+                occurred_at=walking.now(),
+                account="fake_sms",
+                address=debtor(f"D-{number:03d}").contact_points[0].address,
+            )
+            for number in range(3)
+        ]
+        house.tenant.inbox.store("sms", events, walking.now())
+        await walk(seconds)
+
+    walking.sleep = everybody_leaves  # type: ignore[method-assign]
+
+    house.dispatch()
+
+    assert len(times) == 1
 
 
 def test_what_cannot_leave_within_the_lease_is_given_back_with_its_time(

@@ -144,7 +144,7 @@ class Dispatcher:
         Args:
             limit: Most attempts to handle in the whole run.
             progress: Told how many were handled in the whole run.
-            hear: Called before each batch, to act on what people answered meanwhile.
+            hear: Called before each batch and after each wait, to act on what people answered meanwhile.
         """
         attempts = self._desk.store.attempts
         lost = await anyio.to_thread.run_sync(attempts.recover, LOST_AFTER)
@@ -162,7 +162,7 @@ class Dispatcher:
             if not leased:
                 break
             crashpoint("after_lease")
-            await self._batch(leased)
+            await self._batch(leased, hear)
             self._handled += len(leased)
             if progress is not None:
                 progress(self._handled)
@@ -213,7 +213,7 @@ class Dispatcher:
         contact = self._place.contact_of(self._desk, facts, step, now, flags | _grounds(facts.overrides))
         return _ending(self._place.decider.decide(contact), facts.overrides)
 
-    async def _batch(self, leased: Mapping[str, int]) -> None:
+    async def _batch(self, leased: Mapping[str, int], hear: Callable[[], None]) -> None:
         attempts = self._desk.store.attempts
         facts = await anyio.to_thread.run_sync(attempts.facts, list(leased))
         ready: list[_Ready] = []
@@ -229,7 +229,7 @@ class Dispatcher:
             declined = await anyio.to_thread.run_sync(attempts.decline, await self._with_fallback(unsent, facts))
             self._counts.update(str(item.state) for item in declined)
             self._reasons.update((str(item.state), item.reason) for item in declined)
-        async for wave in self._waves(ready):
+        async for wave in self._waves(ready, hear):
             await self._send(wave)
 
     def _closed(self) -> set[str]:
@@ -246,7 +246,7 @@ class Dispatcher:
     def _patience(self) -> float:
         return 0.0 if self._place.clock.fixed else _PATIENCE_S
 
-    async def _waves(self, ready: Sequence[_Ready]) -> AsyncIterator[list[_Ready]]:
+    async def _waves(self, ready: Sequence[_Ready], hear: Callable[[], None]) -> AsyncIterator[list[_Ready]]:
         """
         Cut a batch into what can leave at once: only that may be ``sending``, since a crash makes it ``unknown``.
 
@@ -276,6 +276,7 @@ class Dispatcher:
                 yield wave
             elif waits:
                 await clock.sleep(min(waits))
+                await anyio.to_thread.run_sync(hear)
             queues = {name: queue for name, queue in queues.items() if queue}
 
     def _admit(self, queue: deque[_Ready], wave: list[_Ready], held: list[Unsent]) -> float:
