@@ -255,6 +255,26 @@ def test_one_address_is_paced_apart(
     assert house.dispatch().counts == {"accepted": 1}
 
 
+def test_a_wait_too_short_for_the_hosts_clock_is_waited_all_the_same(
+    build: Any, due: Any, script: Any, walking: WalkingClock
+) -> None:
+    """
+    A clock that counts microseconds does not move by less: what is left of a wait must not be asked for for ever.
+    """
+    house = build({"messages_per_second": 7, "burst": 1})
+    due(house, 6)
+    when_sent(script, walking)
+    walk = walking.sleep
+
+    async def impatient(seconds: float) -> None:
+        assert len(walking.waits) < 100
+        await walk(seconds)
+
+    walking.sleep = impatient  # type: ignore[method-assign]
+
+    assert house.dispatch().counts == {"accepted": 6}
+
+
 # -- breaker ---------------------------------------------------------------------------------------------------------
 
 

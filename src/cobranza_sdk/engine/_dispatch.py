@@ -16,6 +16,7 @@ from attrs import evolve, field, frozen
 from cobranza_sdk.compliance import DISCLOSE_NOTHING, DISCLOSES_NOTHING, SAYS, Decider, house_finding
 from cobranza_sdk.engine._crash import crashpoint
 from cobranza_sdk.engine._links import LinkDesk
+from cobranza_sdk.engine._pace import SHORTEST_WAIT_S
 from cobranza_sdk.engine._workplace import Desk, Workplace, locale_of
 from cobranza_sdk.loading import Configured
 from cobranza_sdk.model import AttemptState, CobranzaError, Decision, InvalidValueError, Verdict
@@ -275,7 +276,7 @@ class Dispatcher:
             if wave:
                 yield wave
             elif waits:
-                await clock.sleep(min(waits))
+                await clock.sleep(max(min(waits), SHORTEST_WAIT_S))
             queues = {name: queue for name, queue in queues.items() if queue}
 
     def _admit(self, queue: deque[_Ready], wave: list[_Ready], held: list[Unsent]) -> float:
