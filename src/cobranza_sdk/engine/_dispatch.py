@@ -230,8 +230,14 @@ class Dispatcher:
             declined = await anyio.to_thread.run_sync(attempts.decline, await self._with_fallback(unsent, facts))
             self._counts.update(str(item.state) for item in declined)
             self._reasons.update((str(item.state), item.reason) for item in declined)
-        async for wave in self._waves(ready):
-            await self._send(wave)
+        try:
+            async for wave in self._waves(ready):
+                await self._send(wave)
+        except BaseException:
+            # What was admitted and not sent gets no answer, and the guards outlive this run.
+            for item in ready:
+                self._place.guards.of(item.account).release()
+            raise
 
     def _closed(self) -> set[str]:
         """
