@@ -642,12 +642,19 @@ def test_what_needs_a_key_says_so(changes: dict[str, Any]) -> None:
         SmtpEmailSettings(host="smtp.example.com", from_address="a@example.com", **changes)
 
 
+RETURNED = f"From: mailer-daemon@example.net\r\nIn-Reply-To: <{OURS}>\r\n\r\n".encode()
 HOSTILE = {
     "parts": b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(39)),
     "deep": b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(300)),
     "blocks": b"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
     + b"A: b\r\n\r\n" * 30_000,
     "comments": b"From: ana@example.net\r\nContent-Type: text/html\r\n\r\n" + b"<!--" * 60_000,
+    "tags": b"From: ana@example.net\r\nContent-Type: text/html\r\n\r\n" + b"<a " * 60_000,
+    "dashes": b"From: mailer-daemon@example.net\r\nIn-Reply-To: <" + OURS.encode() + b">\r\n\r\n" + b"-" * 60_000,
+    "responses": b"From: mailer-daemon@example.net\r\nIn-Reply-To: <"
+    + OURS.encode()
+    + b">\r\n\r\n"
+    + b"respon" * 10_000,
     "words": b"From: ana@example.net\r\nSubject: " + b"=?utf-8?q?a?= " * 18_000 + b"\r\n\r\nx",
     "rules": mail_of(("_" * 12 + "\n") * 20_000 + "x"),
     "senders": b"From: " + b"a@b.pe," * 36_000 + b"\r\n\r\nx",

@@ -46,9 +46,9 @@ _MAX_HEADER = 4000  # of one header: more is decoded in a time that grows faster
 _LEAVE = re.compile(r"\s*(?:(?:re|rv|fw|fwd|enc)\s*:\s*)*baja-(\S{1,60})\s*", re.IGNORECASE)
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?!\d|\.\d)")
 _CODE = re.compile(r"(?:^|[\s;:(#])([45]\d\d)(?=[\s\-#:]|$)")
-_SAID_CODE = re.compile(r"(?:said|error|status|respon\w*|reply)\b[^\n]{0,60}?\b([45]\d\d)\b", re.IGNORECASE)
+_SAID_CODE = re.compile(r"(?:said|error|status|respon\w{0,9}|reply)\b[^\n]{0,60}?\b([45]\d\d)\b", re.IGNORECASE)
 _RETURNED = re.compile(
-    r"^(?:-{2,}.*(?:copy of|below this line|original message|returned).*|(?:Return-Path|Received|Message-ID):.*)$",
+    r"^(?:--.*(?:copy of|below this line|original message|returned).*|(?:Return-Path|Received|Message-ID):.*)$",
     re.MULTILINE | re.IGNORECASE,
 )
 _POSTMEN = {"mailer-daemon", "postmaster", "double-bounce"}
