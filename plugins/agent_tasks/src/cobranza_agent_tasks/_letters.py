@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
+from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
@@ -181,8 +182,18 @@ def _link(letter: Letter) -> str | None:
     prefix = letter.qr_prefix
     if prefix is None:
         return None
-    found = (match[0] for match in _ADDRESS.finditer(letter.text) if match[0].startswith(prefix))
+    found = (match[0] for match in _ADDRESS.finditer(letter.text) if _begins(match[0], prefix))
     return next(found, None)
+
+
+def _begins(link: str, prefix: str) -> bool:
+    """
+    By the whole host: ``https://pay.example`` is no beginning of ``https://pay.example.net``.
+    """
+    try:
+        return link.startswith(prefix) and urlsplit(link).netloc == urlsplit(prefix).netloc
+    except ValueError:
+        return False
 
 
 def _wrapped(text: str, width_mm: float, font: str) -> list[str]:
