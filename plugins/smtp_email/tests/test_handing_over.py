@@ -289,9 +289,30 @@ def test_a_mail_is_not_seen_before_the_webhook_has_taken_it(webhook: Webhook, im
     webhook.answers = [200, 503]
 
     assert swept(webhook, imap) == 75
-    assert imap.flags == {3: {"\\Seen"}, 5: set(), 9: set()}
+    assert imap.flags == {3: {"\\Seen"}, 5: set(), 9: {"\\Seen"}}
     assert swept(webhook, imap) == 0
-    assert webhook.bodies[-2:] == [MAIL + b"5", MAIL + b"9"]
+    assert webhook.bodies[-1] == MAIL + b"5"
+
+
+def test_a_mail_that_is_never_taken_holds_up_no_other(webhook: Webhook, imap: ImapServer) -> None:
+    """
+    Anybody can write a mail that the reader is too slow for, and behind it somebody asks to be left alone.
+    """
+    webhook.answers = [503]
+
+    assert swept(webhook, imap) == 75
+
+    assert imap.flags == {3: set(), 5: {"\\Seen"}, 9: {"\\Seen"}}
+
+
+@pytest.mark.parametrize("answer", [403, 404, 500])
+def test_a_webhook_that_takes_no_mail_at_all_is_not_asked_on(webhook: Webhook, imap: ImapServer, answer: int) -> None:
+    webhook.answers = [answer]
+
+    assert swept(webhook, imap) == 75
+
+    assert len(webhook.bodies) == 1
+    assert imap.flags == {3: set(), 5: set(), 9: set()}
 
 
 def test_what_cannot_be_read_waits_for_a_person(webhook: Webhook, imap: ImapServer) -> None:
