@@ -386,6 +386,22 @@ def test_a_refused_login_shows_no_password(
     assert webhook.bodies == []
 
 
+def test_a_password_that_cannot_be_sent_shows_no_letter_of_it(
+    webhook: Webhook, imap: ImapServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    A codec's complaint quotes the letter and where it stands.
+    """
+    monkeypatch.setenv(fetch.PASSWORD_VARIABLE, "contraseña")
+
+    assert swept(webhook, imap) == 75
+
+    said = capsys.readouterr().err
+    assert "ASCII" in said
+    assert "xf1" not in said
+    assert "position" not in said
+
+
 # -- the whole circle --------------------------------------------------------------------------------------------------
 
 

@@ -140,6 +140,9 @@ def main(
             opened(options.host, options.port, options.tls, options.user, password=password, token=token) as mailbox,
         ):
             counts = sweep(mailbox, options.folder, url, secret, client=client, limit=options.limit, now=now)
+    except UnicodeError:  # its text quotes a letter of what it could not write
+        _say("user, password and URL must be ASCII: IMAP's LOGIN carries nothing else")
+        return LATER
     except (SweepError, ValueError) as error:
         _say(str(error))
         return LATER
