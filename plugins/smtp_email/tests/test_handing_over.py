@@ -179,6 +179,21 @@ def test_a_missing_secret_is_told_by_name(
     assert piped(webhook.url, MAIL, "--secret-file", str(tmp_path / "secret")) == 0
 
 
+def test_a_secret_that_is_no_text_is_not_quoted(
+    webhook: Webhook, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    A codec's complaint quotes the byte and where it stands.
+    """
+    (tmp_path / "secret").write_bytes(b"contrase\xf1a")
+
+    assert piped(webhook.url, MAIL, "--secret-file", str(tmp_path / "secret")) == 75
+
+    said = capsys.readouterr().err
+    assert "--secret-file cannot be read" in said
+    assert "0xf1" not in said
+
+
 def test_it_runs_as_a_program(webhook: Webhook) -> None:
     """
     A mail server calls it so.
