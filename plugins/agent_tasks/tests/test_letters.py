@@ -167,6 +167,16 @@ def test_a_host_that_only_begins_like_ours_is_not_drawn(host: str) -> None:
     assert sheet.qr[0] == "https://pay.example/R-1"
 
 
+def test_an_address_that_no_picture_holds_is_printed_without_one() -> None:
+    """
+    One letter must not end the command, with those behind it unprinted.
+    """
+    letter = evolve(LETTER, text="https://pay.example/" + "a" * 3000, qr_prefix="https://pay.example/")
+
+    assert compose(letter)[-1].qr is None
+    assert pdf_of(letter).startswith(b"%PDF-")
+
+
 def test_a_picture_that_has_no_room_gets_a_page() -> None:
     text = "https://pay.example/R-1\n" + "\n".join("x" for _ in range(33))
 
