@@ -133,3 +133,17 @@ def test_with_live_false_people_practise_on_the_script_alone(tasks: TaskList, ta
     shown = desk_of(tasks, allows).take("A-1", by="rosa", length=HALF_AN_HOUR)
 
     assert (shown.address, shown.script) == (None, "¿Hablo con Ana Prueba?")
+
+
+def test_who_renews_while_nobody_can_judge_keeps_the_task(tasks: TaskList, task: Make) -> None:
+    """
+    Rosa may be on the telephone: given back, it would be shown to the next one.
+    """
+    tasks.add(task())
+    desk_of(tasks, allows).take("A-1", by="rosa", length=HALF_AN_HOUR)
+
+    with pytest.raises(GateError):
+        desk_of(tasks, raising).take("A-1", by="rosa", length=HALF_AN_HOUR)
+
+    with pytest.raises(TakenError):
+        desk_of(tasks, allows).take("A-1", by="luis", length=HALF_AN_HOUR)

@@ -50,18 +50,20 @@ class Desk:
 
     def take(self, task_id: str, *, by: str, length: timedelta) -> Task:
         """
-        Reserve a task and see it. What cannot be judged is given back.
+        Reserve a task and see it. What cannot be judged is given back, unless it was the agent's before.
 
         Raises:
             TakenError: Another agent has it.
             WithdrawnError: It is not permitted any more.
             GateError: Nobody can say whether it is.
         """
+        had = self.tasks.get(task_id).holder(self.now()) == by
         self.tasks.reserve(task_id, by=by, now=self.now(), length=length)
         try:
             return self._permitted(self.tasks.get(task_id))
         except GateError:
-            self.tasks.release(task_id, by=by)
+            if not had:
+                self.tasks.release(task_id, by=by)
             raise
 
     def show(self, task_id: str, *, by: str | None = None) -> Task:
