@@ -22,6 +22,7 @@ from cobranza_sdk import Accepted, Category, Cobranza, Disposition, Event, Event
 from cobranza_sdk.engine import Repeat
 from cobranza_sdk.engine._pace import COOL_S, TRIES
 from cobranza_sdk.loading import FixedClock
+from cobranza_sdk.store import Attempts, Claimed, StoreError
 
 DOWN = ProviderError(Category.PROVIDER_DOWN, Disposition.NEVER, Transmitted.MAYBE)
 SLOWER = ProviderError(Category.RATE_LIMIT, Disposition.RETRY, Transmitted.NO)
@@ -287,6 +288,26 @@ def test_one_address_is_paced_apart(
     assert house.dispatch().counts == {"accepted": 1}
 
 
+def test_a_wait_too_short_for_the_hosts_clock_is_waited_all_the_same(
+    build: Any, due: Any, script: Any, walking: WalkingClock
+) -> None:
+    """
+    A clock that counts microseconds does not move by less: what is left of a wait must not be asked for for ever.
+    """
+    house = build({"messages_per_second": 7, "burst": 1})
+    due(house, 6)
+    when_sent(script, walking)
+    walk = walking.sleep
+
+    async def impatient(seconds: float) -> None:
+        assert len(walking.waits) < 100
+        await walk(seconds)
+
+    walking.sleep = impatient  # type: ignore[method-assign]
+
+    assert house.dispatch().counts == {"accepted": 6}
+
+
 # -- breaker ---------------------------------------------------------------------------------------------------------
 
 
@@ -515,6 +536,31 @@ def test_a_question_whose_asker_went_away_leaves_room_for_the_next_probe(build: 
     anyio.run(ask)
 
     assert guard.wait() == 0
+
+
+def test_a_probe_that_was_never_sent_leaves_room_for_the_next(
+    build: Any, due: Any, script: Any, walking: WalkingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The store failed between admission and call: the guard outlives the run, and no answer will ever come.
+    """
+    house = build(runner={"concurrency": 1})
+    due(house, TRIES + 3)
+    script["fake_sms"] = [DOWN] * TRIES
+    house.dispatch(limit=TRIES)
+    walking.advance(timedelta(seconds=COOL_S))
+
+    def locked(*_: object) -> list[Claimed]:
+        msg = "the database is locked"
+        raise StoreError(msg)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Attempts, "claim", locked)
+        with pytest.raises(StoreError):
+            house.dispatch(limit=1)
+
+    assert house.guards.of(house.accounts.channels["sms"]).wait() == 0
+    assert house.dispatch().counts == {"accepted": 2}
 
 
 # -- what is told ----------------------------------------------------------------------------------------------------

@@ -60,23 +60,25 @@ def test_it_is_no_history_of_its_own(handed: Cobranza, later: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("change", "reason", "verdict"),
     [
-        (pay, "paid"),
-        (lambda house: house.holds.place("D-1", "dispute", by="ana"), "hold: dispute"),
-        (lambda house: house.stop("audit"), "stopped"),
+        (pay, "paid", Verdict.DENY),
+        (lambda house: house.holds.place("D-1", "dispute", by="ana"), "hold: dispute", Verdict.DEFER),
+        (lambda house: house.stop("audit"), "stopped", Verdict.DEFER),
     ],
     ids=["paid", "held", "stopped"],
 )
-def test_what_ends_its_ground_denies_it(handed: Cobranza, change: Any, reason: str) -> None:
+def test_what_ends_its_ground_denies_it_and_what_passes_defers_it(
+    handed: Cobranza, change: Any, reason: str, verdict: Verdict
+) -> None:
     """
-    S-039: nobody is called about what was paid since the task was written.
+    S-039: nobody is called about what was paid since the task was written; a stop or a hold may end.
     """
     change(handed)
 
     decision = handed.attempts.recheck(attempt(handed))
 
-    assert decision.verdict is Verdict.DENY
+    assert decision.verdict is verdict
     assert [(finding.rule, finding.facts["reason"]) for finding in decision.findings] == [("sdk.not_any_more", reason)]
 
 

@@ -128,6 +128,20 @@ def test_what_was_not_taken_comes_again(books: Cobranza) -> None:
     assert told() == [("attempt", "accepted")]
 
 
+def test_who_keeps_an_older_position_brings_nothing_back(books: Cobranza) -> None:
+    """
+    Of two that tell at once, the slower one has told less: what the faster one told must not be told again.
+    """
+    books.sync()
+    books.plan()
+    books.dispatch()
+    books.sync()
+
+    books.tenant.creditor("default").results.keep("books", 0)
+
+    assert books.sync()[0].written == 0
+
+
 def test_no_update_names_a_person_or_an_address(books: Cobranza) -> None:
     """
     The source knows its debtors by key; what goes into files is not more than that.

@@ -49,7 +49,7 @@ def test_what_is_permitted_is_shown(tasks: TaskList, task: Make) -> None:
     assert asked == ["A-1", "A-1"]
 
 
-@pytest.mark.parametrize("verdict", [Verdict.DENY, Verdict.DEFER, Verdict.AMEND])
+@pytest.mark.parametrize("verdict", [Verdict.DENY, Verdict.AMEND])
 @pytest.mark.parametrize("way", ["show", "take"])
 def test_what_is_not_permitted_any_more_is_withdrawn(tasks: TaskList, task: Make, verdict: Verdict, way: str) -> None:
     """
@@ -65,6 +65,21 @@ def test_what_is_not_permitted_any_more_is_withdrawn(tasks: TaskList, task: Make
     assert [(outcome.outcome, outcome.reason) for _, outcome in tasks.unreported()] == [("withdrawn", "pe.cap")]
     with pytest.raises(TaskError, match="has ended"):
         desk_of(tasks, allows).show("A-1")
+
+
+@pytest.mark.parametrize("way", ["show", "take"])
+def test_what_may_pass_keeps_the_task_and_shows_nothing(tasks: TaskList, task: Make, way: str) -> None:
+    """
+    A stop or a hold may end before the window closes: the task waits, and is free for whoever asks again.
+    """
+    tasks.add(task())
+    desk = desk_of(tasks, refuses(Verdict.DEFER))
+
+    with pytest.raises(GateError, match=r"task A-1 is not to be done now: pe\.cap"):
+        desk.show("A-1") if way == "show" else desk.take("A-1", by="rosa", length=HALF_AN_HOUR)
+
+    assert tasks.unreported() == []
+    assert desk_of(tasks, allows).take("A-1", by="luis", length=HALF_AN_HOUR).taken_by == "luis"
 
 
 def raising(_attempt_id: str) -> Decision:
@@ -133,3 +148,17 @@ def test_with_live_false_people_practise_on_the_script_alone(tasks: TaskList, ta
     shown = desk_of(tasks, allows).take("A-1", by="rosa", length=HALF_AN_HOUR)
 
     assert (shown.address, shown.script) == (None, "¿Hablo con Ana Prueba?")
+
+
+def test_who_renews_while_nobody_can_judge_keeps_the_task(tasks: TaskList, task: Make) -> None:
+    """
+    Rosa may be on the telephone: given back, it would be shown to the next one.
+    """
+    tasks.add(task())
+    desk_of(tasks, allows).take("A-1", by="rosa", length=HALF_AN_HOUR)
+
+    with pytest.raises(GateError):
+        desk_of(tasks, raising).take("A-1", by="rosa", length=HALF_AN_HOUR)
+
+    with pytest.raises(TakenError):
+        desk_of(tasks, allows).take("A-1", by="luis", length=HALF_AN_HOUR)

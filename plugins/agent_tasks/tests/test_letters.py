@@ -154,6 +154,29 @@ def test_a_payment_link_is_drawn_once_and_only_if_it_is_one() -> None:
     )
 
 
+@pytest.mark.parametrize("host", ["pay.example.evil.example", "pay.example@evil.example", "pay.example:1@evil.example"])
+def test_a_host_that_only_begins_like_ours_is_not_drawn(host: str) -> None:
+    """
+    A name in the portfolio may be anything, an address too; and nobody reads a picture.
+    """
+    text = f"Estimado https://{host}/: pague en https://pay.example/R-1."
+
+    (sheet,) = compose(evolve(LETTER, text=text, qr_prefix="https://pay.example"))
+
+    assert sheet.qr is not None
+    assert sheet.qr[0] == "https://pay.example/R-1"
+
+
+def test_an_address_that_no_picture_holds_is_printed_without_one() -> None:
+    """
+    One letter must not end the command, with those behind it unprinted.
+    """
+    letter = evolve(LETTER, text="https://pay.example/" + "a" * 3000, qr_prefix="https://pay.example/")
+
+    assert compose(letter)[-1].qr is None
+    assert pdf_of(letter).startswith(b"%PDF-")
+
+
 def test_a_picture_that_has_no_room_gets_a_page() -> None:
     text = "https://pay.example/R-1\n" + "\n".join("x" for _ in range(33))
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -257,6 +258,30 @@ def test_erasing_leaves_ids_and_outcomes(tasks: TaskList, task: Make, path: Path
     assert tasks.get("A-2").script is not None
     assert tasks.get("A-3").script is not None
     assert tasks.add(task("A-1")).ended_at == NOW
+
+
+def test_what_is_erased_is_nowhere_in_the_file(
+    tasks: TaskList, task: Make, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Not every SQLite is built to overwrite what it deletes.
+    """
+    connect = sqlite3.connect
+
+    def plain(*given: Any, **named: Any) -> sqlite3.Connection:
+        connection = connect(*given, **named)
+        connection.execute("PRAGMA secure_delete = OFF")
+        return connection
+
+    monkeypatch.setattr(module.sqlite3, "connect", plain)
+    tasks.add(task(script="Hola, Inventada. " * 500))
+    tasks.record(said(note="dijo que vuelva"), now=NOW)
+    tasks.reported(tasks.outcomes("A-1")[0], NOW)
+
+    tasks.erase(NOW + timedelta(days=1))
+
+    left = b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
+    assert not [word for word in (b"+51900", b"Inventada", b"vuelva") if word in left]
 
 
 def test_nothing_personal_is_printed(task: Make) -> None:

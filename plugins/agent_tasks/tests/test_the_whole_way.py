@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from cobranza_agent_tasks._desk import Desk, WithdrawnError
+from cobranza_agent_tasks._desk import Desk, GateError, WithdrawnError
 from cobranza_agent_tasks._report import Account, report_all
 from cobranza_agent_tasks._tasks import Outcome, Task, TaskList
 from cobranza_sdk import Cobranza, Consent, Money, Payment, Secret, WebhookRequest
@@ -251,7 +251,30 @@ def test_the_gate_permits_the_call_that_it_has_charged(
         assert len(list(cobranza.events())) == events
 
 
-@pytest.mark.parametrize("change", ["opted out", "paid", "stopped", "held"])
+@pytest.mark.parametrize("change", ["stopped", "held"])
+def test_what_stops_the_call_for_a_while_keeps_it(
+    house: House, owing: Any, tasks: TaskList, clock: FixedClock, change: str
+) -> None:
+    """
+    Nothing is shown while everything stands still or the debtor is held; afterwards the same call may be made.
+    """
+    with house() as cobranza:
+        desk, task = in_hands(cobranza, owing, tasks, clock)
+        if change == "stopped":
+            cobranza.stop("audit")
+        else:
+            hold = cobranza.holds.place("D-1", "dispute", by="jefa")
+        with pytest.raises(GateError, match="is not to be done now: "):
+            desk.take(task.id, by="rosa", length=timedelta(minutes=30))
+        if change == "stopped":
+            cobranza.resume()
+        else:
+            cobranza.holds.lift(hold, by="jefa")
+
+        assert desk.take(task.id, by="rosa", length=timedelta(minutes=30)).script == task.script
+
+
+@pytest.mark.parametrize("change", ["opted out", "paid"])
 def test_what_has_changed_since_withdraws_the_call(
     house: House, owing: Any, tasks: TaskList, clock: FixedClock, change: str
 ) -> None:
@@ -264,13 +287,9 @@ def test_what_has_changed_since_withdraws_the_call(
         if change == "opted out":
             taken_back = Consent(channel="call", granted=False, at=clock.now())
             cobranza.portfolio.put(evolve(debtor, consents=[taken_back]))
-        elif change == "paid":
+        else:
             paid = Payment(external_id="P-1", debtor_id="D-1", amount=Money.of("100.00", "PEN"), paid_at=clock.now())
             cobranza.portfolio.put(paid)
-        elif change == "stopped":
-            cobranza.stop("audit")
-        else:
-            cobranza.holds.place("D-1", "dispute", by="jefa")
 
         with pytest.raises(WithdrawnError, match="is withdrawn: "):
             desk.take(task.id, by="rosa", length=timedelta(minutes=30))

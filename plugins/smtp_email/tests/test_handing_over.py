@@ -179,6 +179,21 @@ def test_a_missing_secret_is_told_by_name(
     assert piped(webhook.url, MAIL, "--secret-file", str(tmp_path / "secret")) == 0
 
 
+def test_a_secret_that_is_no_text_is_not_quoted(
+    webhook: Webhook, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    A codec's complaint quotes the byte and where it stands.
+    """
+    (tmp_path / "secret").write_bytes(b"contrase\xf1a")
+
+    assert piped(webhook.url, MAIL, "--secret-file", str(tmp_path / "secret")) == 75
+
+    said = capsys.readouterr().err
+    assert "--secret-file cannot be read" in said
+    assert "0xf1" not in said
+
+
 def test_it_runs_as_a_program(webhook: Webhook) -> None:
     """
     A mail server calls it so.
@@ -289,9 +304,30 @@ def test_a_mail_is_not_seen_before_the_webhook_has_taken_it(webhook: Webhook, im
     webhook.answers = [200, 503]
 
     assert swept(webhook, imap) == 75
-    assert imap.flags == {3: {"\\Seen"}, 5: set(), 9: set()}
+    assert imap.flags == {3: {"\\Seen"}, 5: set(), 9: {"\\Seen"}}
     assert swept(webhook, imap) == 0
-    assert webhook.bodies[-2:] == [MAIL + b"5", MAIL + b"9"]
+    assert webhook.bodies[-1] == MAIL + b"5"
+
+
+def test_a_mail_that_is_never_taken_holds_up_no_other(webhook: Webhook, imap: ImapServer) -> None:
+    """
+    Anybody can write a mail that the reader is too slow for, and behind it somebody asks to be left alone.
+    """
+    webhook.answers = [503]
+
+    assert swept(webhook, imap) == 75
+
+    assert imap.flags == {3: set(), 5: {"\\Seen"}, 9: {"\\Seen"}}
+
+
+@pytest.mark.parametrize("answer", [403, 404, 500])
+def test_a_webhook_that_takes_no_mail_at_all_is_not_asked_on(webhook: Webhook, imap: ImapServer, answer: int) -> None:
+    webhook.answers = [answer]
+
+    assert swept(webhook, imap) == 75
+
+    assert len(webhook.bodies) == 1
+    assert imap.flags == {3: set(), 5: set(), 9: set()}
 
 
 def test_what_cannot_be_read_waits_for_a_person(webhook: Webhook, imap: ImapServer) -> None:
@@ -363,6 +399,22 @@ def test_a_refused_login_shows_no_password(
     assert "canary" not in said
     assert said.count("\n") == 1
     assert webhook.bodies == []
+
+
+def test_a_password_that_cannot_be_sent_shows_no_letter_of_it(
+    webhook: Webhook, imap: ImapServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    A codec's complaint quotes the letter and where it stands.
+    """
+    monkeypatch.setenv(fetch.PASSWORD_VARIABLE, "contraseña")
+
+    assert swept(webhook, imap) == 75
+
+    said = capsys.readouterr().err
+    assert "ASCII" in said
+    assert "xf1" not in said
+    assert "position" not in said
 
 
 # -- the whole circle --------------------------------------------------------------------------------------------------

@@ -314,7 +314,9 @@ def test_a_complaint_opts_out() -> None:
         {"Precedence": "Auto_Reply"},
         {"X_Auto_Response_Suppress": "All"},
         {"X_Autoreply": "yes"},
-        {"List_Id": "<x.example.net>"},
+        {"List_Id": "<x.example.net>", "In_Reply_To": ""},
+        {"List_Id": "<x.example.net>", "Auto_Submitted": "auto-replied"},
+        {"Precedence": "list", "In_Reply_To": "<theirs@example.net>"},
         {"Return_Path": "<>"},
         {"Subject": "Respuesta automática: Recordatorio"},
         {"Subject": "=?utf-8?q?Aus=C3=AAncia_tempor=C3=A1ria?="},
@@ -337,6 +339,19 @@ def test_a_person_is_not_taken_for_a_machine(headers: dict[str, str]) -> None:
     A lost answer is a lost opt-out.
     """
     assert [event.kind for event in read(mail_of("BAJA", **headers))] == [EventKind.INBOUND_MESSAGE]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"List_Id": "<cobranza.example.com>", "Precedence": "list", "List_Unsubscribe": "<mailto:x@example.com>"}],
+)
+def test_an_answer_to_us_that_came_through_a_group_is_a_persons(headers: dict[str, str]) -> None:
+    """
+    Where our mailbox is a group, its server writes these above everything that people write to it.
+    """
+    (event,) = read(mail_of("BAJA", **headers))
+
+    assert (event.kind, event.attempt_id, event.text) == (EventKind.INBOUND_MESSAGE, ATTEMPT, "BAJA")
 
 
 # -- people ------------------------------------------------------------------------------------------------------------
@@ -642,12 +657,19 @@ def test_what_needs_a_key_says_so(changes: dict[str, Any]) -> None:
         SmtpEmailSettings(host="smtp.example.com", from_address="a@example.com", **changes)
 
 
+RETURNED = f"From: mailer-daemon@example.net\r\nIn-Reply-To: <{OURS}>\r\n\r\n".encode()
 HOSTILE = {
     "parts": b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(39)),
     "deep": b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(300)),
     "blocks": b"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
     + b"A: b\r\n\r\n" * 30_000,
     "comments": b"From: ana@example.net\r\nContent-Type: text/html\r\n\r\n" + b"<!--" * 60_000,
+    "tags": b"From: ana@example.net\r\nContent-Type: text/html\r\n\r\n" + b"<a " * 60_000,
+    "dashes": b"From: mailer-daemon@example.net\r\nIn-Reply-To: <" + OURS.encode() + b">\r\n\r\n" + b"-" * 60_000,
+    "responses": b"From: mailer-daemon@example.net\r\nIn-Reply-To: <"
+    + OURS.encode()
+    + b">\r\n\r\n"
+    + b"respon" * 10_000,
     "words": b"From: ana@example.net\r\nSubject: " + b"=?utf-8?q?a?= " * 18_000 + b"\r\n\r\nx",
     "rules": mail_of(("_" * 12 + "\n") * 20_000 + "x"),
     "senders": b"From: " + b"a@b.pe," * 36_000 + b"\r\n\r\nx",

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from attrs import define
 
 from cobranza_sdk.engine._guard import call_guarded, classed
-from cobranza_sdk.engine._pace import Pace
+from cobranza_sdk.engine._pace import SHORTEST_WAIT_S, Pace
 from cobranza_sdk.loading import Configured
 from cobranza_sdk.spec import (
     Accepted,
@@ -192,7 +192,7 @@ class AccountGuard:
             if self._clock.fixed or self._clock.monotonic() + wait >= ends:
                 asked_again = None if wait == float("inf") else wait
                 raise _ClosedError(Category.PROVIDER_DOWN, Disposition.RETRY, Transmitted.NO, retry_after=asked_again)
-            await self._clock.sleep(wait)
+            await self._clock.sleep(max(wait, SHORTEST_WAIT_S))
 
     @contextmanager
     def _told(self, operation: str, ids: Mapping[str, str]) -> Iterator[_Call]:

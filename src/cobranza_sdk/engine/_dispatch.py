@@ -16,6 +16,7 @@ from attrs import evolve, field, frozen
 from cobranza_sdk.compliance import DISCLOSE_NOTHING, DISCLOSES_NOTHING, SAYS, Decider, house_finding
 from cobranza_sdk.engine._crash import crashpoint
 from cobranza_sdk.engine._links import LinkDesk
+from cobranza_sdk.engine._pace import SHORTEST_WAIT_S
 from cobranza_sdk.engine._workplace import Desk, Workplace, locale_of
 from cobranza_sdk.loading import Configured
 from cobranza_sdk.model import AttemptState, CobranzaError, Decision, InvalidValueError, Verdict
@@ -205,10 +206,13 @@ class Dispatcher:
             raise InvalidValueError(msg)
         now, step = self._place.clock.now(), self._step(facts)
         barrier = self._barrier(facts, now)
-        if barrier is not None or step is None:
-            reason = barrier[1] if barrier is not None else "step_withdrawn"
-            gone = house_finding("sdk.not_any_more", reason=reason)
-            return Decision(verdict=Verdict.DENY, at=now, findings=(gone,))
+        if barrier is not None:
+            state, reason, _ = barrier
+            passes = state in (AttemptState.PLANNED, AttemptState.DEFERRED)  # a stop, a hold, an account to be mended
+            verdict = Verdict.DEFER if passes else Verdict.DENY
+            gone = evolve(house_finding("sdk.not_any_more", reason=reason), verdict=verdict)
+            return Decision(verdict=verdict, at=now, findings=(gone,))
+        assert step is not None  # noqa: S101  # the barrier has held it
         flags = frozenset() if facts.attempt.discloses else frozenset({DISCLOSES_NOTHING})
         contact = self._place.contact_of(self._desk, facts, step, now, flags | _grounds(facts.overrides))
         return _ending(self._place.decider.decide(contact), facts.overrides)
@@ -229,8 +233,14 @@ class Dispatcher:
             declined = await anyio.to_thread.run_sync(attempts.decline, await self._with_fallback(unsent, facts))
             self._counts.update(str(item.state) for item in declined)
             self._reasons.update((str(item.state), item.reason) for item in declined)
-        async for wave in self._waves(ready, hear):
-            await self._send(wave)
+        try:
+            async for wave in self._waves(ready, hear):
+                await self._send(wave)
+        except BaseException:
+            # What was admitted and not sent gets no answer, and the guards outlive this run.
+            for item in ready:
+                self._place.guards.of(item.account).release()
+            raise
 
     def _closed(self) -> set[str]:
         """
@@ -275,7 +285,7 @@ class Dispatcher:
             if wave:
                 yield wave
             elif waits:
-                await clock.sleep(min(waits))
+                await clock.sleep(max(min(waits), SHORTEST_WAIT_S))
                 await anyio.to_thread.run_sync(hear)
             queues = {name: queue for name, queue in queues.items() if queue}
 

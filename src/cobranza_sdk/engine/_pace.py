@@ -13,6 +13,8 @@ COOL_S = 30.0
 MAX_COOL_S = 600.0
 #: Longest that an account slows down because its vendor asked for it.
 MAX_HELD_S = 3600.0
+#: Whoever waits, waits this long at least: a clock that counts microseconds does not move by less than one.
+SHORTEST_WAIT_S = 0.001
 #: Addresses that a pace remembers before it forgets those that may be written to again.
 _REMEMBERED = 4096
 #: What tells that the provider itself is in trouble.

@@ -52,7 +52,7 @@ class Results:
 
     def keep(self, erp: str, seq: int) -> None:
         """
-        *erp* was told everything up to *seq*.
+        *erp* was told everything up to *seq*, or further by somebody faster.
         """
         with writing(self._scope.engine) as connection:
             known = connection.execute(
@@ -63,7 +63,7 @@ class Results:
                 "creditor_id": self._scope.creditor_id,
                 "erp": erp,
                 "run": 1 if known is None else known.run,
-                "told_seq": seq,
+                "told_seq": seq if known is None else max(seq, known.told_seq or 0),
             }
             connection.execute(upsert(connection, sync_state, values, keys=("tenant_id", "creditor_id", "erp")))
 

@@ -50,18 +50,20 @@ class Desk:
 
     def take(self, task_id: str, *, by: str, length: timedelta) -> Task:
         """
-        Reserve a task and see it. What cannot be judged is given back.
+        Reserve a task and see it. What cannot be judged is given back, unless it was the agent's before.
 
         Raises:
             TakenError: Another agent has it.
             WithdrawnError: It is not permitted any more.
             GateError: Nobody can say whether it is.
         """
+        had = self.tasks.get(task_id).holder(self.now()) == by
         self.tasks.reserve(task_id, by=by, now=self.now(), length=length)
         try:
             return self._permitted(self.tasks.get(task_id))
         except GateError:
-            self.tasks.release(task_id, by=by)
+            if not had:
+                self.tasks.release(task_id, by=by)
             raise
 
     def show(self, task_id: str, *, by: str | None = None) -> Task:
@@ -87,6 +89,8 @@ class Desk:
         The task with the end of its window as it is now, if the gate permits it.
         """
         decision = self._asked(task)
+        if decision.verdict is Verdict.DEFER:
+            self._put_off(task, decision)
         if decision.verdict is not Verdict.ALLOW:
             self._withdraw(task, decision)
         ends = [end for end in (task.not_after, decision.not_after) if end is not None]
@@ -111,6 +115,15 @@ class Desk:
             msg = f"the gate gave no decision on task {task.id}, so nothing is shown"
             raise GateError(msg, hint="the cobranza-sdk that is installed is not one this plugin knows")
         return decision
+
+    def _put_off(self, task: Task, decision: Decision) -> NoReturn:
+        """
+        Show nothing now, and keep the task: what stands in the way may pass before its window closes.
+        """
+        finding = decision.findings[0] if decision.findings else None
+        again = "" if decision.not_before is None else f", not before {decision.not_before.isoformat()}"
+        msg = f"task {task.id} is not to be done now: {decision.verdict if finding is None else finding.rule}{again}"
+        raise GateError(msg, hint="it stays in the list; ask again later")
 
     def _withdraw(self, task: Task, decision: Decision) -> NoReturn:
         finding = decision.findings[0] if decision.findings else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +29,8 @@ COLUMNS = (
 
 #: A cell that begins so is a formula to some spreadsheet; a guard of ours is escaped as well.
 _FORMULA = frozenset("=+-@\t\r\n'|%")
+#: Where another cell begins for a spreadsheet that parts them by semicolons, as in much of Latin America.
+_INNER = re.compile(r'([;\r\n][\s"]*)(?=[=+\-@|%])')
 
 
 def csv_of(rows: Iterable[tuple[Row, Task]]) -> bytes:
@@ -64,7 +67,8 @@ def address_cell(task: Task) -> str:
 
 
 def _guarded(cell: str) -> str:
-    return f"'{cell}" if cell[:1] in _FORMULA and cell else cell
+    guarded = _INNER.sub(r"\1'", cell)
+    return f"'{guarded}" if cell[:1] in _FORMULA and cell else guarded
 
 
 def _number(value: int | None) -> str:

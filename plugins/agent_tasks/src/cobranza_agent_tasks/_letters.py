@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
+from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
@@ -24,6 +25,7 @@ _LINE_MM, _SMALL_MM = 5.2, 4.2
 _LEFT_MM, _RIGHT_MM, _TOP_MM, _BOTTOM_MM = 22.0, 20.0, 20.0, 25.0
 _WINDOW_MM, _WINDOW_LINES = 80.0, 7
 _QR_MM, _QUIET = 30.0, 4
+_MAX_LINK = 400  # longer ones make modules too small for a phone's camera
 _MM = 72 / 25.4
 #: Blanks and hyphens that fonts do not have, as ones that they have.
 _PLAIN = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2011": "-", "\t": "    "})
@@ -181,8 +183,18 @@ def _link(letter: Letter) -> str | None:
     prefix = letter.qr_prefix
     if prefix is None:
         return None
-    found = (match[0] for match in _ADDRESS.finditer(letter.text) if match[0].startswith(prefix))
+    found = (match[0] for match in _ADDRESS.finditer(letter.text) if _is_drawn(match[0], prefix))
     return next(found, None)
+
+
+def _is_drawn(link: str, prefix: str) -> bool:
+    """
+    Whether it begins so, by the whole host: ``https://pay.example`` is no beginning of ``https://pay.example.net``.
+    """
+    try:
+        return len(link) <= _MAX_LINK and link.startswith(prefix) and urlsplit(link).netloc == urlsplit(prefix).netloc
+    except ValueError:
+        return False
 
 
 def _wrapped(text: str, width_mm: float, font: str) -> list[str]:

@@ -459,6 +459,7 @@ class TaskList:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
             connection.execute("PRAGMA trusted_schema = OFF")
             self._ready(connection)
         except BaseException:

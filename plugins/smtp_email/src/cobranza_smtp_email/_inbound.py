@@ -46,16 +46,15 @@ _MAX_HEADER = 4000  # of one header: more is decoded in a time that grows faster
 _LEAVE = re.compile(r"\s*(?:(?:re|rv|fw|fwd|enc)\s*:\s*)*baja-(\S{1,60})\s*", re.IGNORECASE)
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?!\d|\.\d)")
 _CODE = re.compile(r"(?:^|[\s;:(#])([45]\d\d)(?=[\s\-#:]|$)")
-_SAID_CODE = re.compile(r"(?:said|error|status|respon\w*|reply)\b[^\n]{0,60}?\b([45]\d\d)\b", re.IGNORECASE)
+_SAID_CODE = re.compile(r"(?:said|error|status|respon\w{0,9}|reply)\b[^\n]{0,60}?\b([45]\d\d)\b", re.IGNORECASE)
 _RETURNED = re.compile(
-    r"^(?:-{2,}.*(?:copy of|below this line|original message|returned).*|(?:Return-Path|Received|Message-ID):.*)$",
+    r"^(?:--.*(?:copy of|below this line|original message|returned).*|(?:Return-Path|Received|Message-ID):.*)$",
     re.MULTILINE | re.IGNORECASE,
 )
 _POSTMEN = {"mailer-daemon", "postmaster", "double-bounce"}
-_MACHINES = {"bulk", "list", "junk", "auto_reply"}
+_MACHINES = {"bulk", "junk", "auto_reply"}
+_LIST_HEADERS = ("List-Id", "List-Unsubscribe")
 _MACHINE_HEADERS = (
-    "List-Id",
-    "List-Unsubscribe",
     "X-Auto-Response-Suppress",
     "X-Autoreply",
     "X-Autorespond",
@@ -163,7 +162,7 @@ def _events(mail: Message, ours: Ours, account: str, at: datetime) -> Iterator[E
         yield from _report(reader)
     elif _is_from_postman(mail):
         yield from _plain_bounce(reader)
-    elif not is_automatic(mail):
+    elif not is_automatic(mail) and not (_is_of_a_list(mail) and _answered(reader) is None):
         yield from _written(reader)
 
 
@@ -197,6 +196,13 @@ def is_automatic(mail: Message) -> bool:
         or header(mail, "Return-Path").strip() == "<>"
         or _AWAY.match(header(mail, "Subject")) is not None
     )
+
+
+def _is_of_a_list(mail: Message) -> bool:
+    """
+    Whether a list sent it on. What answers us all the same came through a group, such as our own mailbox may be one.
+    """
+    return header(mail, "Precedence").strip().lower() == "list" or any(name in mail for name in _LIST_HEADERS)
 
 
 # -- reports -----------------------------------------------------------------------------------------------------------

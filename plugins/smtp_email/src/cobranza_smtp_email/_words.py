@@ -129,7 +129,8 @@ def _from_html(html: str) -> str:
     reader = _Reader()
     with contextlib.suppress(AssertionError):  # the parser's way to say that a declaration is none
         reader.feed(html[:_MAX_READ])
-        reader.close()
+        if reader.rawdata.count("<") <= _MAX_MARKS:  # what waits for its end is read anew from each mark in it
+            reader.close()
     return "".join(reader.pieces)
 
 

@@ -85,7 +85,7 @@ def secret_from(path: str | None, environment: dict[str, str] | None = None) -> 
     """
     try:
         text = Path(path).read_text("utf-8-sig") if path else (environment or dict(os.environ)).get(SECRET_VARIABLE, "")
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         msg = f"--secret-file cannot be read ({type(error).__name__}), expected it to hold inbound_secret"
         raise ValueError(msg) from None
     if not text.strip():

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 PASSWORD_VARIABLE, TOKEN_VARIABLE = "COBRANZA_IMAP_PASSWORD", "COBRANZA_IMAP_TOKEN"
 
 _TAKEN, _UNREADABLE, _TOO_LARGE = 200, 400, 413
+_BUSY = 503  # with this mail, or with all
 _TIMEOUT_S = 60.0
 _PORTS = {"implicit": 993, "none": 143}
 
@@ -53,12 +54,12 @@ def sweep(
     Hand over what is neither seen nor flagged, the oldest first; returns how many were taken and flagged.
 
     Raises:
-        SweepError: The folder cannot be opened, or the webhook does not take mails now.
+        SweepError: The folder cannot be opened, or the webhook does not take mails now, or not all.
     """
     _expect(mailbox.select(f'"{folder}"'), f"folder {folder} cannot be opened")
     answer = _expect(mailbox.uid("SEARCH", "UNSEEN", "UNFLAGGED"), "the folder cannot be searched")
     numbers = sorted(int(each) for line in answer if isinstance(line, bytes) for each in line.split())
-    counts = {"taken": 0, "flagged": 0}
+    counts, busy = {"taken": 0, "flagged": 0}, 0
     for number in numbers[:limit]:
         mail = _fetched(mailbox, number)
         if mail is None:  # gone meanwhile
@@ -70,10 +71,15 @@ def sweep(
         elif status in (_UNREADABLE, _TOO_LARGE):
             _mark(mailbox, number, r"(\Flagged)")
             counts["flagged"] += 1
+        elif status == _BUSY:  # whoever writes a mail that is never taken must not hold up the others
+            busy += 1
         else:
             what = "did not answer" if status is None else f"answered {status}"
             msg = f"the webhook {what} after {counts['taken']} mails: the rest waits for the next run"
             raise SweepError(msg)
+    if busy:
+        msg = f"the webhook took {counts['taken']} mails; {busy} for which it was too busy wait for the next run"
+        raise SweepError(msg)
     return counts
 
 
@@ -134,6 +140,9 @@ def main(
             opened(options.host, options.port, options.tls, options.user, password=password, token=token) as mailbox,
         ):
             counts = sweep(mailbox, options.folder, url, secret, client=client, limit=options.limit, now=now)
+    except UnicodeError:  # its text quotes a letter of what it could not write
+        _say("user, password and URL must be ASCII: IMAP's LOGIN carries nothing else")
+        return LATER
     except (SweepError, ValueError) as error:
         _say(str(error))
         return LATER
