@@ -275,7 +275,7 @@ class Stumbles(Books):
 )
 def test_an_error_that_nobody_asked_for_is_told(mutant: type[Erp], told: str) -> None:
     """
-    The certificate shows one line of a failure: it has to tell a vendor's engineer what happened, and no record's words.
+    The certificate shows one line of a failure: it has to tell an engineer what happened, and no record's words.
     """
     kit: Any = type("Kit", (Written,), {"provider": mutant})()
 

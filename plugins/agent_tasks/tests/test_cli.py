@@ -343,7 +343,7 @@ def test_what_nobody_did_in_time_is_hidden_and_reported(office: Office, tasks: T
 
     assert office("list", "--json")["tasks"] == []
     office("show", "A-1", code=1)
-    assert "task A-1 has ended" in office.err
+    assert "task A-1 has ended as expired: its legal window closed at " in office.err
     office("report")
     assert [(str(event.kind), event.outcome) for event in office.events()] == [("failed", "expired")]
 

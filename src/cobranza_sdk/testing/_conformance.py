@@ -167,7 +167,7 @@ def check(why: str) -> Callable[[F], F]:
 
 def _raised(error: Exception) -> ProblemError:
     """
-    An exception that a check has no use for. Ours are quoted; the words of others may name a person: their place is told.
+    An exception that a check has no use for. Ours are quoted; others may name a person: their place is told.
     """
     name = type(error).__name__
     if isinstance(error, CobranzaError):
