@@ -181,6 +181,20 @@ def test_packs_list_and_show_need_no_configuration(tmp_path: Path) -> None:
     assert "expected one of" in cobranza("packs", "show", "XX", cwd=tmp_path, code=1).stderr
 
 
+def test_who_has_no_packs_is_told_where_they_are(tmp_path: Path) -> None:
+    """
+    Core comes without a law: an empty table would leave its first user wondering why everything is denied.
+    """
+    (tmp_path / "bare.toml").write_text("[plugins]\nallow = []\n")
+
+    listed = cobranza("packs", "list", "--config", "bare.toml", cwd=tmp_path)
+    shown = cobranza("packs", "show", "PE", "--config", "bare.toml", cwd=tmp_path, code=1)
+
+    assert "every contact is denied (pip install 'cobranza-sdk[demo]'" in listed.stderr
+    assert shown.stderr.startswith("error: no pack is called PE or lists it: none is loaded (hint: pip install")
+    assert answer("packs", "list", "--config", "bare.toml", cwd=tmp_path) == []
+
+
 def test_init_writes_a_workspace_that_runs_dry(workspace: Path) -> None:
     """
     ``init`` then ``run --dry-run``: nothing planned, nothing sent, secrets readable by their owner only.

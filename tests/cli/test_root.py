@@ -33,6 +33,19 @@ def test_a_bare_installation_names_the_extra_that_brings_the_demo(
     assert not (tmp_path / "demo").exists()
 
 
+@pytest.mark.parametrize("group", ["new", "packs", "override"])
+def test_a_group_without_a_command_shows_its_help(group: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    Who types half of a command wants the other half, line by line.
+    """
+    code = run([group])
+
+    told = capsys.readouterr()
+    assert (code, told.out) == (2, "")
+    assert told.err.startswith(f"Usage: cobranza {group} ")
+    assert len(told.err.splitlines()) > 8
+
+
 #: What only a connection needs: naming what is installed opens none.
 CONNECTING = ["sqlalchemy", "httpx", "aiosmtplib", "aiosmtpd", "starlette", "uvicorn"]
 

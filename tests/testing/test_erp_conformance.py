@@ -5,6 +5,7 @@ The kit for ERP plugins, held against a zoo: one by the book passes every check,
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -251,6 +252,39 @@ def test_every_mutant_is_caught_by_its_check(name: str, mutant: type[Erp]) -> No
 
     words = str(caught.value)
     assert [line.partition(":")[0] for line in words.splitlines()[:3]] == ["found", "expected", "why it matters"]
+
+
+class Refused(Books):
+    def rows(self) -> list[list[str]]:
+        raise ProviderError(
+            Category.VALIDATION, Disposition.NEVER, Transmitted.NO, vendor_code="404", vendor_message="Canaria"
+        )
+
+
+class Stumbles(Books):
+    def rows(self) -> list[list[str]]:
+        raise KeyError(self.settings)
+
+
+@pytest.mark.parametrize(
+    ("mutant", "told"),
+    [
+        (Refused, r"found: ProviderError was raised: validation \(code 404\): never, transmitted: no"),
+        (Stumbles, r"found: KeyError was raised in test_erp_conformance\.py, line \d+"),
+    ],
+)
+def test_an_error_that_nobody_asked_for_is_told(mutant: type[Erp], told: str) -> None:
+    """
+    The certificate shows one line of a failure: it has to tell an engineer what happened, and no record's words.
+    """
+    kit: Any = type("Kit", (Written,), {"provider": mutant})()
+
+    with pytest.raises(AssertionError) as caught:
+        kit.test_the_same_source_reads_the_same_twice()
+
+    first = str(caught.value).splitlines()[0]
+    assert re.fullmatch(told, first)
+    assert "Canaria" not in first
 
 
 @pytest.mark.parametrize("method", ["source", "damaged", "missing"])

@@ -39,7 +39,7 @@ from cobranza_sdk import (
     WebhookRejectedError,
     WebhookRequest,
 )
-from cobranza_sdk.testing import FixedClock, PaymentProviderConformance
+from cobranza_sdk.testing import FixedClock, PaymentProviderConformance, make_provider
 from cobranza_sdk.testing._conformance import standard_checks
 
 EPOCH = datetime(2026, 8, 5, 17, 0, tzinfo=UTC)
@@ -641,6 +641,19 @@ def test_a_failure_shows_the_exchange() -> None:
 
     with pytest.raises(AssertionError, match=r"exchange:\n  POST http://127\.0\.0\.1:\d+/links -> 401"):
         kit.test_wrong_credentials_are_the_accounts_fault()
+
+
+@pytest.mark.parametrize(("status", "kept"), [("EN_DISPUTA", "EN_DISPUTA"), ("de Ana Prueba", "unprintable")])
+def test_what_new_writes_keeps_a_status_that_is_one_word(status: str, kept: str) -> None:
+    """
+    Many vendors shout their words. An operator has to see which one was not known; a sentence may name the payer.
+    """
+    provider = make_provider(AcmePay, AcmePaySandbox(clock=FixedClock(EPOCH)).settings)
+    told = {"id": "pay_1", "amount": "120.00", "currency": "PEN", "reference": "R-1", "refunded": "0", "status": status}
+
+    event = provider.read_payment({**told, "at": EPOCH.isoformat()})
+
+    assert (event.kind, event.raw) == (EventKind.UNKNOWN, {"status": kept})
 
 
 def test_a_class_that_signs_nothing_is_told_so() -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 import phonenumbers
 import pytest
 
-from cobranza_sdk import InvalidValueError
+from cobranza_sdk import CobranzaError, InvalidValueError
 from cobranza_sdk.testing import FixedClock, PortfolioBuilder, Rehearsal
 from cobranza_sdk.testing._portfolio import _PLACES
 
@@ -94,6 +94,21 @@ def test_payment_links_are_the_emulators(make_rehearsal: Callable[..., Rehearsal
 
     assert len(house.messages_to(ana)) == 1
     assert [event.kind for event in house.cobranza.events(kinds=["payment.posted"])] == ["payment.posted"]
+
+
+def test_no_clock_goes_back(rehearsal: Rehearsal) -> None:
+    """
+    A slip of a sign would let a test pass in a house whose past is rewritten.
+    """
+    with pytest.raises(InvalidValueError, match="later: found -86400 seconds"):
+        rehearsal.later(days=-1)
+
+    assert rehearsal.clock.now() == WEDNESDAY
+
+
+def test_a_channel_that_nobody_has_is_told(make_rehearsal: Callable[..., Rehearsal]) -> None:
+    with pytest.raises(CobranzaError, match=r"none installed of telegram; pip install 'cobranza-sdk\[demo\]'"):
+        make_rehearsal(channels=["telegram"])
 
 
 def test_the_same_seed_invents_the_same_people() -> None:

@@ -342,8 +342,11 @@ def test_what_nobody_did_in_time_is_hidden_and_reported(office: Office, tasks: T
     office.clock.advance(timedelta(hours=8))
 
     assert office("list", "--json")["tasks"] == []
+    assert "1 ended now as expired: their legal window has closed" in office.err
+    office("list")
+    assert "ended now" not in office.err
     office("show", "A-1", code=1)
-    assert "task A-1 has ended" in office.err
+    assert "task A-1 has ended as expired: its legal window closed at " in office.err
     office("report")
     assert [(str(event.kind), event.outcome) for event in office.events()] == [("failed", "expired")]
 

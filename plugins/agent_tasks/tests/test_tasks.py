@@ -142,7 +142,7 @@ def test_nobody_takes_what_is_past_its_window(tasks: TaskList, task: Make) -> No
     made = tasks.add(task())
     assert made.not_after is not None
 
-    with pytest.raises(TaskError, match="past the end of its legal window"):
+    with pytest.raises(TaskError, match="past its end: its legal window closed at 20"):
         tasks.reserve("A-1", by="rosa", now=made.not_after, length=HALF_AN_HOUR)
 
 

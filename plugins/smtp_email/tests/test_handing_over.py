@@ -144,6 +144,27 @@ def test_the_exit_status_tells_the_server_what_to_do(webhook: Webhook, answer: i
     assert piped(webhook.url, MAIL) == status
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (403, "answered 403 (expected the secret that the channel has as inbound_secret, and clocks that agree)"),
+        (404, "answered 404 (expected a URL that ends with the channel's name in cobranza.toml)"),
+        (500, "answered 500"),
+    ],
+)
+def test_who_sets_it_up_is_told_what_to_look_at(
+    webhook: Webhook, answer: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    A slip here fills a mail server's queue for days before anybody asks why.
+    """
+    webhook.answers = [answer]
+
+    piped(webhook.url, MAIL)
+
+    assert capsys.readouterr().err == f"cobranza_smtp_email.deliver: the webhook {words}\n"
+
+
 def test_nobody_there_means_later(capsys: pytest.CaptureFixture[str]) -> None:
     """
     The mail stays in the server's queue.

@@ -15,10 +15,14 @@ from cobranza_sdk.cli._output import print_json, print_table
 from cobranza_sdk.cli._packs_check import check_command
 from cobranza_sdk.cli._packs_diff import diff_command
 from cobranza_sdk.cli._root import Options, command
+from cobranza_sdk.cli._workspace import DEMO_HINT
 from cobranza_sdk.model import CobranzaError
 
 if TYPE_CHECKING:
     from cobranza_sdk.compliance import Pack
+
+
+_NO_PACKS = f"{DEMO_HINT} brings the first ones; `[plugins] allow` in a configuration may leave them out"
 
 
 @click.group("packs")
@@ -53,6 +57,8 @@ def _list(options: Options) -> None:
     columns = ("name", "version", "scope", "status", "updated_on", "countries", "rules")
     rows = [[", ".join(line[c]) if c == "countries" else line[c] for c in columns] for line in lines]
     print_table("Packs", columns, rows)
+    if not lines:
+        click.echo(f"none is loaded, so every contact is denied ({_NO_PACKS})", err=True)
 
 
 @command("show")
@@ -70,6 +76,9 @@ def _show(options: Options, which: str, language: str) -> None:
     packs = make_decider(options, platform=True).packs
     found = [pack for pack in packs if pack.name == which.lower() or which.upper() in pack.countries]
     if not found:
+        if not packs:
+            msg = f"no pack is called {which} or lists it: none is loaded"
+            raise CobranzaError(msg, hint=_NO_PACKS)
         countries = sorted({code for pack in packs for code in pack.countries})
         msg = f"no pack is called {which} or lists it, expected one of {', '.join(countries)}"
         raise CobranzaError(msg, hint="`cobranza packs list` shows all")

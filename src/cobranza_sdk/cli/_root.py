@@ -189,8 +189,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         result = _root.main(args=list(arguments), prog_name="cobranza", standalone_mode=False)
     except click.UsageError as error:
-        where = error.ctx.command_path if error.ctx is not None else "cobranza"
-        return _complain(error.format_message(), f"`{where} --help` shows how it is called", EXIT_USAGE)
+        return _correct(error)
     except (KeyboardInterrupt, click.Abort):
         return EXIT_INTERRUPTED
     except BrokenPipeError:
@@ -206,6 +205,14 @@ def run(arguments: Sequence[str]) -> int:
             return _complain(str(error), error.hint, EXIT_DOMAIN)
         return _complain(f"unexpected {type(error).__name__}", "run it again with --debug and report it", EXIT_DOMAIN)
     return result if isinstance(result, int) else EXIT_OK
+
+
+def _correct(error: click.UsageError) -> int:
+    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # Click 8.2: a group without a command
+        click.echo(error.format_message(), err=True)
+        return EXIT_USAGE
+    where = error.ctx.command_path if error.ctx is not None else "cobranza"
+    return _complain(error.format_message(), f"`{where} --help` shows how it is called", EXIT_USAGE)
 
 
 def _complain(message: str, hint: str | None, code: int) -> int:

@@ -303,7 +303,8 @@ class ChannelConformance(Conformance):
                     (file.filename, file.content, file.url)
                 ]:
                     told = ", ".join(f"{each.filename!r} of {len(each.content)} bytes" for each in got) or "no file"
-                    bench.fail(f"{told} arrived", f"{file.filename!r} of {len(file.content)} bytes")
+                    wanted = f"{file.filename!r} of {len(file.content)} bytes"
+                    bench.fail(f"{told} arrived", f"{wanted}, told by the emulator in SandboxMessage.files")
                 if file.content and got[0].content_type != file.content_type:
                     bench.fail(f"type {got[0].content_type}", file.content_type)
 

@@ -6,14 +6,17 @@ from __future__ import annotations
 
 import functools
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any, ClassVar, NoReturn, TypeVar
 
 import attrs
 import pytest
 from attrs import field, frozen
 
+from cobranza_sdk.model import CobranzaError
 from cobranza_sdk.model._checks import not_blank
 from cobranza_sdk.spec import API_VERSION, Provider
 
@@ -136,7 +139,17 @@ def check(why: str) -> Callable[[F], F]:
 
 
 def _raised(error: Exception) -> ProblemError:
-    return ProblemError(f"{type(error).__name__} was raised", "no exceptions but those that the contract names")
+    """
+    An exception that a check has no use for. Ours are quoted; others may name a person: their place is told.
+    """
+    name = type(error).__name__
+    if isinstance(error, CobranzaError):
+        return ProblemError(f"{name} was raised: {error}", "no error: nothing was amiss in what this check did")
+    innermost = traceback.extract_tb(error.__traceback__)[-1]
+    return ProblemError(
+        f"{name} was raised in {Path(innermost.filename).name}, line {innermost.lineno}",
+        "no exceptions but those that the contract names",
+    )
 
 
 def _problem_in(several: ExceptionGroup[Exception]) -> ProblemError | None:

@@ -18,7 +18,7 @@ from attrs import field, frozen
 
 from cobranza_sdk.app import Cobranza
 from cobranza_sdk.loading import FixedClock, Plugins, load_plugins
-from cobranza_sdk.model import CobranzaError
+from cobranza_sdk.model import CobranzaError, InvalidValueError
 from cobranza_sdk.spec import Sandbox, SandboxMessage, Secret
 from cobranza_sdk.testing._chaos import Chaos, Post, WatchedSandbox
 from cobranza_sdk.testing._portfolio import DebtorDraft, PortfolioBuilder
@@ -181,8 +181,15 @@ class Rehearsal:
     def later(self, **by: float) -> Self:
         """
         Move the clock on, as `timedelta` takes it, and hear what arrives meanwhile, each at its own time.
+
+        Raises:
+            InvalidValueError: That would be earlier.
         """
-        end = self.clock.now() + timedelta(**by)
+        length = timedelta(**by)
+        if length < timedelta(0):
+            msg = f"later: found {length.total_seconds():g} seconds, expected a time to come: no clock goes back"
+            raise InvalidValueError(msg)
+        end = self.clock.now() + length
         while (at := self.post.next_at) is not None and at <= end:
             self.clock.set(max(at, self.clock.now()))
             self.hear()
@@ -227,8 +234,9 @@ class Rehearsal:
             channels[kind] = self._account(plugins, "channel", name, kind, stack)
         if not channels:
             asked = "any" if self._channels is None else ", ".join(self._channels)
-            msg = f"a rehearsal needs a channel with an emulator: found none installed of {asked}"
-            raise CobranzaError(msg, hint="pip install 'cobranza-sdk[demo]'")
+            hint = "pip install 'cobranza-sdk[demo]' brings some"  # pytest shows the message alone
+            msg = f"a rehearsal needs a channel with an emulator: found none installed of {asked}; {hint}"
+            raise CobranzaError(msg)
         strategy = Path(self._strategy) if self._strategy is not None else place / "strategy.toml"
         if self._strategy is None:
             strategy.write_text((files("cobranza_sdk.cli") / "scaffold" / "strategy.toml").read_text("utf-8"), "utf-8")

@@ -186,15 +186,18 @@ def list_command(options: Options, channel: str | None) -> None:
     What is to be done, in order, with the parts of each place. No addresses.
     """
     with opened(options) as room:
+        late = room.tasks.expire(room.setup.now())
         rows = room.rows(channel)
+    if late:
+        click.echo(f"{len(late)} ended now as expired: their legal window has closed; `report` tells the SDK", err=True)
     if options.as_json:
         _print({"formula": FORMULA, "tasks": [_row(row) for row in rows]})
         return
     for row in rows:
         closes = "no end" if row.closes_in_minutes is None else f"closes in {row.closes_in_minutes} min"
-        late = "past due: unknown" if row.days_past_due is None else f"{row.days_past_due} days past due"
+        due = "past due: unknown" if row.days_past_due is None else f"{row.days_past_due} days past due"
         taken = f"  taken by {row.taken_by}" if row.taken_by else ""
-        click.echo(f"{row.task.id}  {row.task.channel}  {closes}  {late}  {row.age_minutes} min old{taken}")
+        click.echo(f"{row.task.id}  {row.task.channel}  {closes}  {due}  {row.age_minutes} min old{taken}")
     click.echo(f"{len(rows)} open; ordered by {FORMULA}", err=True)
 
 

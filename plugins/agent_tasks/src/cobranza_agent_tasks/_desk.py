@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from attrs import evolve, frozen
 
-from cobranza_agent_tasks._tasks import TakenError, Task, TaskError, TaskList
+from cobranza_agent_tasks._tasks import TakenError, Task, TaskError, TaskList, closed
 from cobranza_sdk import Decision, Verdict
 
 #: Judges an attempt again by the facts of now, and charges nothing.
@@ -75,9 +75,7 @@ class Desk:
         """
         task, now = self.tasks.get(task_id), self.now()
         if not task.is_open(now):
-            ended = "has ended" if task.ended_at is not None else "is past the end of its legal window"
-            msg = f"task {task.id} {ended}"
-            raise TaskError(msg, hint="`cobranza-agent-tasks list` shows those that are open")
+            raise closed(task, self.tasks.outcomes(task.id))
         holder = task.holder(now)
         if holder is not None and holder != by:
             msg = f"task {task.id} is taken by {holder}"

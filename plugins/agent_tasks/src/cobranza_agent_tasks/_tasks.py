@@ -278,7 +278,8 @@ class TaskList:
         """
         with self._writing() as connection:
             task = _task(connection, task_id)
-            _require_open(task, now)
+            if not task.is_open(now):
+                raise closed(task, _outcomes(connection, task.id))
             holder = task.holder(now)
             if holder is not None and holder != by:
                 msg = f"task {task.id} is taken by {holder} until {_text(task.taken_until or now)}"
@@ -589,12 +590,14 @@ def _insert(connection: sqlite3.Connection, outcome: Outcome, now: datetime) -> 
     )
 
 
-def _require_open(task: Task, now: datetime) -> None:
-    if task.is_open(now):
-        return
-    ended = "has ended" if task.ended_at is not None else "is past the end of its legal window"
-    msg = f"task {task.id} {ended}"
-    raise TaskError(msg, hint="`cobranza-agent-tasks list` shows those that are open")
+def closed(task: Task, said: Sequence[Outcome]) -> TaskError:
+    """
+    The error that tells how a task ended which is open no more.
+    """
+    ended = f"has ended as {said[-1].outcome}" if said else "is past its end"
+    if task.not_after is not None and (not said or said[-1].outcome == "expired"):
+        ended += f": its legal window closed at {task.not_after.isoformat()}"
+    return TaskError(f"task {task.id} {ended}", hint="`cobranza-agent-tasks list` shows those that are open")
 
 
 def _require_sound(task: Task, outcome: Outcome, said: Sequence[Outcome], now: datetime) -> None:

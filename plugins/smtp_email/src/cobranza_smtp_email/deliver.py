@@ -50,6 +50,19 @@ def hand_over(mail: bytes, url: str, secret: Secret, *, at: datetime, client: ht
         return None
 
 
+def told(status: int | None) -> str:
+    """
+    An answer in words, with what is most often wrong.
+    """
+    if status is None:
+        return "did not answer (expected `cobranza serve`, or your application, at this URL)"
+    causes = {
+        403: "expected the secret that the channel has as inbound_secret, and clocks that agree",
+        404: "expected a URL that ends with the channel's name in cobranza.toml",
+    }
+    return f"answered {status}" + (f" ({causes[status]})" if status in causes else "")
+
+
 def http_client() -> httpx.Client:
     """
     A client that follows nobody's redirects and no proxies of the environment.
@@ -133,7 +146,7 @@ def main(
         status = hand_over(mail, url, secret, at=now(), client=client)
     if status == _TAKEN:
         return DONE
-    _say(f"the webhook {'did not answer' if status is None else f'answered {status}'}")
+    _say(f"the webhook {told(status)}")
     return DONE if status in (_UNREADABLE, _TOO_LARGE) else LATER
 
 

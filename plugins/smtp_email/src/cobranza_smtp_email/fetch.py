@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from cobranza_sdk import Secret
 from cobranza_smtp_email._config import is_loopback
-from cobranza_smtp_email.deliver import DONE, LATER, MAX_MAIL, hand_over, http_client, require_url, secret_from
+from cobranza_smtp_email.deliver import DONE, LATER, MAX_MAIL, hand_over, http_client, require_url, secret_from, told
 
 if TYPE_CHECKING:
     import httpx
@@ -74,8 +74,7 @@ def sweep(
         elif status == _BUSY:  # whoever writes a mail that is never taken must not hold up the others
             busy += 1
         else:
-            what = "did not answer" if status is None else f"answered {status}"
-            msg = f"the webhook {what} after {counts['taken']} mails: the rest waits for the next run"
+            msg = f"the webhook {told(status)} after {counts['taken']} mails: the rest waits for the next run"
             raise SweepError(msg)
     if busy:
         msg = f"the webhook took {counts['taken']} mails; {busy} for which it was too busy wait for the next run"

@@ -45,7 +45,7 @@ KINDS = {
 }
 _UNAUTHORISED, _TOO_MANY, _REFUSED, _BROKEN = (401, 403), 429, 400, 500
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-_WORD = re.compile(r"[a-z_]{1,40}", re.ASCII)
+_WORD = re.compile(r"[A-Za-z_]{1,40}", re.ASCII)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
