@@ -39,6 +39,7 @@ class Office:
     clock: FixedClock
     printed: Callable[[], Any]
     refused: set[str] = field(factory=set)
+    deferred: set[str] = field(factory=set)
     gate: Gate | None = None
     status: int | None = 200
     posted: list[tuple[str, bytes, Mapping[str, str]]] = field(factory=list)
@@ -50,10 +51,11 @@ class Office:
 
     def judge(self, attempt_id: str) -> Decision:
         now = self.clock.now()
-        if attempt_id not in self.refused:
+        verdict = Verdict.DENY if attempt_id in self.refused else Verdict.DEFER
+        if attempt_id not in self.refused | self.deferred:
             return Decision(verdict=Verdict.ALLOW, at=now)
-        finding = Finding(rule="sdk.paid", verdict=Verdict.DENY, citation="SDK law 1", pack="sdk 1")
-        return Decision(verdict=Verdict.DENY, at=now, findings=(finding,))
+        finding = Finding(rule="sdk.paid", verdict=verdict, citation="SDK law 1", pack="sdk 1")
+        return Decision(verdict=verdict, at=now, findings=(finding,))
 
     @contextmanager
     def open(self, _config: Path) -> Iterator[House]:
@@ -166,7 +168,9 @@ def test_what_the_gate_refuses_is_withdrawn_and_told(
     assert [(event.kind, event.outcome) for event in office.events()] == [("failed", "withdrawn")]
 
 
-@pytest.mark.parametrize("words", [("show", "A-1"), ("take", "A-1", "--by", "r"), ("export", "--out", "x.csv")])
+@pytest.mark.parametrize(
+    "words", [("show", "A-1"), ("take", "A-1", "--by", "r"), ("export", "--out", "x.csv", "--by", "r")]
+)
 def test_an_sdk_that_cannot_judge_again_shows_nothing(
     office: Office, tasks: TaskList, task: Make, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -192,7 +196,7 @@ def test_practice_shows_no_number_anywhere(office: Office, tasks: TaskList, task
     assert (shown["address"], shown["practice"]) == (None, True)
     office("show", "A-1")
     assert "to: no address: it was made with live = false, for practice" in office.out
-    office("export", "--out", str(tmp_path / "list.csv"))
+    office("export", "--out", str(tmp_path / "list.csv"), "--by", "rosa")
     assert "51900" not in (tmp_path / "list.csv").read_text("utf-8-sig")
     found = office("letters", "--out", str(tmp_path / "post"), "--by", "rosa", "--json")
     assert (found["written"], list(found["left_out"])) == ([], ["L-1"])
@@ -358,22 +362,28 @@ def test_an_export_holds_what_is_permitted_and_free(
     office: Office, tasks: TaskList, task: Make, tmp_path: Path
 ) -> None:
     """
-    Each address is asked for, as if it were shown.
+    Each address is asked for, as if it were shown, and who has the file has the tasks; one that is put off stops none.
     """
-    for key in ("A-1", "A-2", "A-3"):
+    for key in ("A-0", "A-1", "A-2", "A-3"):
         tasks.add(task(key))
+    office.deferred.add("A-0")
     office.refused.add("A-2")
     office("take", "A-3", "--by", "rosa")
 
-    found = office("export", "--out", str(tmp_path / "list.csv"), "--json")
+    found = office("export", "--out", str(tmp_path / "list.csv"), "--by", "luis", "--json")
 
     with (tmp_path / "list.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["task"], row["address"]) for row in rows] == [("A-1", "tel:+51900100001")]
     assert found == {
         "written": 1,
-        "left_out": {"A-2": "task A-2 is withdrawn: sdk.paid", "A-3": "task A-3 is taken by rosa"},
+        "left_out": {
+            "A-0": "task A-0 is not to be done now: sdk.paid",
+            "A-2": "task A-2 is withdrawn: sdk.paid",
+            "A-3": "task A-3 is taken by rosa until 2026-08-05T15:30:00.000000+00:00",
+        },
     }
+    assert (tasks.get("A-1").taken_by, tasks.get("A-0").taken_by, tasks.get("A-0").ended_at) == ("luis", None, None)
 
 
 def test_letters_are_made_once_for_one_person(office: Office, tasks: TaskList, task: Make, tmp_path: Path) -> None:

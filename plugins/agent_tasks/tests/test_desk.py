@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cobranza_agent_tasks._desk import Desk, GateError, WithdrawnError
+from cobranza_agent_tasks._desk import Desk, GateError, NotNowError, WithdrawnError
 from cobranza_agent_tasks._tasks import TakenError, Task, TaskError, TaskList
 from cobranza_sdk import Decision, Finding, Verdict
 
@@ -75,7 +75,7 @@ def test_what_may_pass_keeps_the_task_and_shows_nothing(tasks: TaskList, task: M
     tasks.add(task())
     desk = desk_of(tasks, refuses(Verdict.DEFER))
 
-    with pytest.raises(GateError, match=r"task A-1 is not to be done now: pe\.cap"):
+    with pytest.raises(NotNowError, match=r"task A-1 is not to be done now: pe\.cap"):
         desk.show("A-1") if way == "show" else desk.take("A-1", by="rosa", length=HALF_AN_HOUR)
 
     assert tasks.unreported() == []

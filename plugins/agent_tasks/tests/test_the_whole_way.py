@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from cobranza_agent_tasks._desk import Desk, GateError, WithdrawnError
+from cobranza_agent_tasks._desk import Desk, NotNowError, WithdrawnError
 from cobranza_agent_tasks._report import Account, report_all
 from cobranza_agent_tasks._tasks import Outcome, Task, TaskList
 from cobranza_sdk import Cobranza, Consent, Money, Payment, Secret, WebhookRequest
@@ -264,7 +264,7 @@ def test_what_stops_the_call_for_a_while_keeps_it(
             cobranza.stop("audit")
         else:
             hold = cobranza.holds.place("D-1", "dispute", by="jefa")
-        with pytest.raises(GateError, match="is not to be done now: "):
+        with pytest.raises(NotNowError, match="is not to be done now: "):
             desk.take(task.id, by="rosa", length=timedelta(minutes=30))
         if change == "stopped":
             cobranza.resume()

@@ -283,15 +283,17 @@ def report_command(options: Options, url: str | None) -> None:
 @command("export")
 @channel_option
 @click.option("--out", type=out_argument, required=True, help="CSV file to write, for its owner alone.")
-def export_command(options: Options, channel: str | None, out: Path) -> None:
+@by_option
+@click.option("--hours", type=click.IntRange(1, 14 * 24), default=12, show_default=True, help="Reserved for how long.")
+def export_command(options: Options, channel: str | None, out: Path, by: str, hours: int) -> None:
     """
-    Write what is to be done into a CSV file, each task only if it is still permitted.
+    Write what is to be done into a CSV file, each task only if it is still permitted, and reserve it.
     """
     with opened(options) as room:
         shown, left_out = [], {}
         for row in room.rows(channel):
             try:
-                shown.append((row, room.desk.show(row.task.id)))
+                shown.append((row, room.desk.take(row.task.id, by=by, length=timedelta(hours=hours))))
             except (GateError, TaskListError):
                 raise
             except TaskError as error:  # taken, withdrawn, or over by now

@@ -27,6 +27,12 @@ class GateError(TaskError):
     """
 
 
+class NotNowError(TaskError):
+    """
+    The gate defers: nothing is shown, and the task stays.
+    """
+
+
 class WithdrawnError(TaskError):
     """
     The gate does not permit it any more: the task has ended.
@@ -61,7 +67,7 @@ class Desk:
         self.tasks.reserve(task_id, by=by, now=self.now(), length=length)
         try:
             return self._permitted(self.tasks.get(task_id))
-        except GateError:
+        except (GateError, NotNowError):
             if not had:
                 self.tasks.release(task_id, by=by)
             raise
@@ -121,7 +127,7 @@ class Desk:
         finding = decision.findings[0] if decision.findings else None
         again = "" if decision.not_before is None else f", not before {decision.not_before.isoformat()}"
         msg = f"task {task.id} is not to be done now: {decision.verdict if finding is None else finding.rule}{again}"
-        raise GateError(msg, hint="it stays in the list; ask again later")
+        raise NotNowError(msg, hint="it stays in the list; ask again later")
 
     def _withdraw(self, task: Task, decision: Decision) -> NoReturn:
         finding = decision.findings[0] if decision.findings else None
