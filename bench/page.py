@@ -66,7 +66,7 @@ stored at about the same rate and in the same memory.
 """,
     "reading": """
 One export of a million rows, read to its end in a fresh process. `erp_csv` gives checked records and tells each bad
-row; what it keeps per row are some tens of bytes by which it knows duplicates. pandas gives a table, whole in memory,
+row; by what it knows duplicates goes to a temporary file beyond a hundred thousand documents. pandas gives a table, whole in memory,
 in which a bad cell turns its column into texts. It is measured where the environment has it; nothing of ours needs it.
 """,
 }
