@@ -10,6 +10,7 @@ import asyncio
 import base64
 import json
 import logging
+import os
 import sys
 import tempfile
 import time
@@ -116,7 +117,8 @@ def side_guard(count: str, how: str) -> dict[str, float]:
     guard = _guard("nothing", "channel", channel)
     if how == "lines":
         logger = logging.getLogger("cobranza")
-        logger.addHandler(logging.StreamHandler(Path("/dev/null").open("w", encoding="utf-8")))  # noqa: SIM115
+        nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # open until the process ends
+        logger.addHandler(logging.StreamHandler(nowhere))
         logger.setLevel(logging.INFO)
         logger.propagate = False
     if how == "spans":

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from cobranza_mercado_pago._errors import _CODES, _STATUSES, from_answer
+from cobranza_mercado_pago._provider import MercadoPago
 
 README = Path(__file__).parents[1] / "README.md"
 NOW = datetime(2026, 8, 5, 17, 0, tzinfo=UTC)
@@ -70,3 +71,11 @@ def test_a_table_that_fell_behind_is_found(shown: str, other: str, fault: str) -
 
     assert text.count(shown) == 1
     assert fault in faults(text.replace(shown, other))
+
+
+def test_the_rate_it_tells_is_the_one_that_is_kept() -> None:
+    """
+    The core makes as many calls as the descriptor says.
+    """
+    assert "The SDK makes ten calls a second" in README.read_text("utf-8")
+    assert MercadoPago.capabilities.calls_per_second == 10

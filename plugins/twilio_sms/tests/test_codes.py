@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from cobranza_twilio_sms._channel import TwilioSms
 from cobranza_twilio_sms._errors import _CODES, from_answer, from_delivery
 
 NOW = datetime(2026, 8, 5, 17, 0, tzinfo=UTC)
@@ -80,3 +81,11 @@ def test_the_readmes_table_is_true() -> None:
             table |= {int(code): (row[2], row[3]) for code in row[1].split(",")}
 
     assert table == {code: (category, disposition) for _, category, disposition, code in ROWS}
+
+
+def test_the_rate_the_readme_tells_is_the_one_that_is_kept() -> None:
+    """
+    The slowest sender's, so that nothing waits at the vendor for hours unless the operator says what theirs may.
+    """
+    assert "The SDK sends one a second, as a long code may" in README.read_text("utf-8")
+    assert TwilioSms.capabilities.messages_per_second == 1

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cobranza_whatsapp_cloud._channel import WhatsAppCloud
 from cobranza_whatsapp_cloud._errors import CODES, classify
 
 README = Path(__file__).parents[1] / "README.md"
@@ -65,3 +66,14 @@ def test_a_table_that_fell_behind_is_found(shown: str, other: str, fault: int) -
 
     assert text.count(shown) == 1
     assert fault in faults(text.replace(shown, other))
+
+
+def test_the_limits_it_tells_are_those_that_are_kept() -> None:
+    """
+    The core sends as fast as the descriptor says: another figure there blocks the number or wastes the day.
+    """
+    can, text = WhatsAppCloud.capabilities, README.read_text("utf-8")
+
+    assert f"| messages of a number | {can.messages_per_second} a second" in text
+    assert can.recipient_per_second == pytest.approx(1 / 6)
+    assert f"| messages to one person | one in six seconds, {can.recipient_burst} at once |" in text
