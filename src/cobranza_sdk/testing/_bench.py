@@ -15,7 +15,7 @@ import httpx
 from attrs import define, evolve, field
 
 from cobranza_sdk.loading import FixedClock, Interlock, http_client
-from cobranza_sdk.spec import Event, Sandbox, Secret, WebhookRejectedError, WebhookRequest
+from cobranza_sdk.spec import Event, ProviderError, Sandbox, Secret, WebhookRejectedError, WebhookRequest
 from cobranza_sdk.testing._conformance import fail
 from cobranza_sdk.testing._providers import make_provider
 from cobranza_sdk.testing._wire import Hooks, Relay, Wire, through
@@ -157,6 +157,30 @@ class Workbench(Generic[S]):
                 return await work(provider)
 
         return anyio.run(main)
+
+    def hold_check(self) -> bool:
+        """
+        Fail unless the provider is well with the emulator's own settings; returns whether it looks at anything.
+        """
+        health = self.run(lambda provider: provider.check())
+        if not health.ok:
+            self.fail(f"{health} with the emulator's own settings", "ok")
+        return bool(health.detail != "nothing to check")
+
+    def hold_check_while_nobody_answers(self) -> None:
+        """
+        Fail if the provider is well although the emulator is out of reach.
+        """
+        self.between.close()
+
+        async def ask(provider: Any) -> bool:
+            try:
+                return bool((await provider.check()).ok)
+            except ProviderError:
+                return False
+
+        if self.run(ask):
+            self.fail("ok, while nobody can be reached", "not ok, or a ProviderError")
 
     def events(self, requests: Sequence[WebhookRequest], **changes: Any) -> list[Event]:
         """
