@@ -5,13 +5,14 @@ What a text is billed as.
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cobranza_twilio_sms.segments import _BASIC, _EXTENDED, Segments, count_segments
+from cobranza_twilio_sms.segments import _BASIC, _EXTENDED, Segments, count_segments, transliterated
 
 
 @pytest.mark.parametrize(
@@ -138,3 +139,32 @@ def test_the_readmes_example_is_true() -> None:
 
     assert example
     assert repr(count_segments(example[1])) == example[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("Última cuota: vence mañana", "Ultima cuota: vence mañana"),
+        ("Não é cobrança", "Nao é cobrança".replace("ç", "c")),
+        ("Ana Mari\u0301a", "Ana Maria"),
+        ("€ 10 😀", "€ 10 😀"),
+        ("李", "李"),
+    ],
+)
+def test_letters_that_make_a_text_dear_lose_their_accent(text: str, plain: str) -> None:
+    """
+    Those that the alphabet has stay, and what nothing stands in for is left to be seen.
+    """
+    assert transliterated(text) == plain
+
+
+@given(st.text())
+def test_a_transliterated_text_never_costs_more(text: str) -> None:
+    """
+    Once is enough, and what stays dear was dear before.
+    """
+    plain = transliterated(text)
+
+    assert transliterated(plain) == plain
+    assert set(count_segments(plain).forcing) <= set(unicodedata.normalize("NFC", text))
+    assert count_segments(plain).parts <= count_segments(unicodedata.normalize("NFC", text)).parts

@@ -5,7 +5,8 @@ The alphabet is that of 3GPP TS 23.038. It has é, ñ, ü, ¿ and ¡, but not á
 UCS-2, at less than half the length per part.
 
 Nothing here rewrites a text, and the channel does not either: what is sent is what was judged and recorded. Who wants
-letters replaced does it where the words are written, in the catalogue, with `Segments.forcing` as the list.
+letters replaced does it where the words are written, in the catalogue: `transliterated` gives them, and
+`Segments.forcing` lists what is left.
 
 .. versionadded:: 0.1.0
 """
@@ -13,11 +14,12 @@ letters replaced does it where the words are written, in the catalogue, with `Se
 from __future__ import annotations
 
 import string
+import unicodedata
 from collections.abc import Sequence
 
 from attrs import frozen
 
-__all__ = ["Segments", "count_segments"]
+__all__ = ["Segments", "count_segments", "transliterated"]
 
 # ESC is left out: alone it stands for no character
 _BASIC = frozenset(
@@ -59,6 +61,20 @@ def count_segments(text: str) -> Segments:
     single, part = _LIMITS[encoding]
     parts = 1 if units <= single else _fill(widths, part)
     return Segments(encoding=encoding, units=units, parts=parts, forcing=forcing)
+
+
+def transliterated(text: str) -> str:
+    """
+    *text* with each letter that GSM-7 lacks written without its accent; what has no such letter stays.
+    """
+    return "".join(_plain(char) for char in unicodedata.normalize("NFC", text))
+
+
+def _plain(char: str) -> str:
+    if char in _BASIC or char in _EXTENDED:
+        return char
+    letter = unicodedata.normalize("NFD", char)[0]
+    return letter if letter in _BASIC and letter.isalpha() else char
 
 
 def _fill(widths: Sequence[int], size: int) -> int:
